@@ -1,0 +1,134 @@
+//! The `Cookie` request header, read as the cookie package that express-session uses does.
+
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
+
+/// What JavaScript's `encodeURIComponent` leaves alone, besides letters and digits.
+const COMPONENT: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
+/// JavaScript's `encodeURIComponent`.
+pub(crate) fn encode_component(text: &str) -> Cow<'_, str> {
+    utf8_percent_encode(text, &COMPONENT).into()
+}
+
+/// The decoded values of all cookies called `name` in a `Cookie` header, in order.
+///
+/// Names are compared raw, byte by byte: `__%48ost-id` is not `__Host-id`. Spaces and tabs around
+/// name and value and one pair of double quotes around the value fall away; the value is
+/// percent-decoded, or left as it is where that fails; values that are not UTF-8 are passed over.
+pub(crate) fn named_values<'h>(
+    header: &'h [u8],
+    name: &'h str,
+) -> impl Iterator<Item = Cow<'h, str>> + 'h {
+    header.split(|byte| *byte == b';').filter_map(move |pair| {
+        let equals = pair.iter().position(|byte| *byte == b'=')?;
+        if trim(&pair[..equals]) != name.as_bytes() {
+            return None;
+        }
+        let value = trim(&pair[equals + 1..]);
+        let value = match value {
+            [b'"', inner @ .., b'"'] => inner,
+            other => other,
+        };
+        std::str::from_utf8(value).ok().map(decode_component)
+    })
+}
+
+/// Whether `name` is a cookie name (RFC 6265, section 4.1.1: a token of RFC 9110).
+pub(crate) fn is_token(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// JavaScript's `decodeURIComponent`, or the text itself where that would throw.
+fn decode_component(value: &str) -> Cow<'_, str> {
+    let well_formed = value.split('%').skip(1).all(|rest| {
+        matches!(rest.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
+    });
+    if !well_formed {
+        return Cow::Borrowed(value);
+    }
+    percent_decode(value.as_bytes())
+        .decode_utf8()
+        .unwrap_or(Cow::Borrowed(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(header: &str) -> Vec<String> {
+        named_values(header.as_bytes(), "sid")
+            .map(Cow::into_owned)
+            .collect()
+    }
+
+    #[test]
+    fn finds_every_cookie_of_the_name_and_no_other() {
+        assert_eq!(
+            all("a=1; sid=x;sid = y ; Sid=no; sid2=no; sid; =no"),
+            ["x", "y"]
+        );
+        assert_eq!(all("%73id=no; sid=yes"), ["yes"]);
+        assert!(all("").is_empty());
+    }
+
+    #[test]
+    fn unquotes_once_and_decodes_what_can_be_decoded() {
+        assert_eq!(all("sid=\"a b\""), ["a b"]);
+        assert_eq!(all("sid=\"\"x\"\""), ["\"x\""]);
+        assert_eq!(all("sid=\""), ["\""]);
+        assert_eq!(all("sid=s%3Aa%2fb"), ["s:a/b"]);
+        assert_eq!(
+            all("sid=%41%ZZ"),
+            ["%41%ZZ"],
+            "one bad escape leaves the whole value raw"
+        );
+        assert_eq!(all("sid=%ff"), ["%ff"], "not UTF-8");
+        assert_eq!(all("sid=a+b"), ["a+b"]);
+        assert_eq!(all("sid=a=b"), ["a=b"]);
+    }
+
+    #[test]
+    fn other_cookies_may_hold_any_bytes() {
+        let header = b"junk=\xff\xfe; sid=x; sid=\xff";
+        let found: Vec<_> = named_values(header, "sid").collect();
+        assert_eq!(found, ["x"]);
+    }
+
+    #[test]
+    fn encodes_as_javascript_does() {
+        assert_eq!(encode_component("s:a+b/c=d"), "s%3Aa%2Bb%2Fc%3Dd");
+        assert_eq!(encode_component("a~!*'()b-_."), "a~!*'()b-_.");
+        assert_eq!(encode_component("é 日"), "%C3%A9%20%E6%97%A5");
+    }
+
+    #[test]
+    fn cookie_names_are_tokens() {
+        for good in ["connect.sid", "__Host-id", "a!#$%&'*+-.^_`|~z"] {
+            assert!(is_token(good), "{good}");
+        }
+        for bad in ["", "a b", "a=b", "a;b", "ä", "a\"b", "a,b", "(a)"] {
+            assert!(!is_token(bad), "{bad}");
+        }
+    }
+}

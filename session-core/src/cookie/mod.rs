@@ -1,0 +1,466 @@
+mod attributes;
+mod header;
+mod millis;
+mod options;
+mod scalar;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::HeaderValue;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::clock::{duration_to_millis, from_millis, to_millis};
+use crate::{Error, ErrorKind, Result, date};
+use attributes::{Attribute, Attributes, JsonObject, SameSiteForm, SecureForm};
+use millis::Millis;
+use scalar::Scalar;
+
+pub(crate) use header::{encode_component, is_token, named_values};
+pub use options::{CookieOptions, SameSiteOption, SecureOption};
+
+/// The `SameSite` attribute (RFC 6265bis, section 5.6.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SameSite {
+    /// Sent with requests from the site itself and with top-level navigation to it.
+    Lax,
+    /// Sent with requests from the site itself only.
+    Strict,
+    /// Sent with every request; browsers want `Secure` with it.
+    None,
+}
+
+impl SameSite {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Lax => "Lax",
+            Self::Strict => "Strict",
+            Self::None => "None",
+        }
+    }
+}
+
+/// The `Priority` attribute that Chromium reads: which cookies it drops first when a site has too
+/// many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Priority {
+    /// Dropped first.
+    Low,
+    /// The browser's default.
+    Medium,
+    /// Dropped last.
+    High,
+}
+
+impl Priority {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "Low",
+            Self::Medium => "Medium",
+            Self::High => "High",
+        }
+    }
+}
+
+/// The cookie settings that travel with each session and are stored with it
+/// (`req.session.cookie`).
+///
+/// Without a max age the browser drops the cookie when it closes. Setting
+/// [`max_age`](Self::set_max_age) or [`expires`](Self::set_expires) sets the other one, and the
+/// original max age to which [`touch`](Self::touch) goes back.
+///
+/// Methods that depend on the time take it as `now`; `Session` has the same ones without it.
+/// Times are whole milliseconds and end at the last date that JavaScript has, in the year 275760.
+///
+/// ```
+/// use std::time::Duration;
+/// use session_core::{Clock, SessionCookie};
+///
+/// let clock = Clock::manual(std::time::SystemTime::UNIX_EPOCH);
+/// let mut cookie = SessionCookie::new();
+/// assert_eq!(cookie.max_age(clock.now()), None);
+///
+/// cookie.set_max_age(Some(Duration::from_secs(60)), clock.now());
+/// clock.advance(Duration::from_secs(30));
+/// assert_eq!(cookie.max_age(clock.now()), Some(Duration::from_secs(30)));
+///
+/// cookie.touch(clock.now());
+/// assert_eq!(cookie.max_age(clock.now()), Some(Duration::from_secs(60)));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionCookie {
+    attributes: Arc<Attributes>,
+    original_max_age: Millis,
+    expires: Millis,
+}
+
+impl SessionCookie {
+    /// express-session's defaults: path `/`, `HttpOnly`, no max age.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            attributes: Arc::default(),
+            original_max_age: Millis::NULL,
+            expires: Millis::NULL,
+        }
+    }
+
+    /// The path that the cookie is sent for.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.attributes.path.text().unwrap_or("/")
+    }
+
+    /// Sets the path.
+    pub fn set_path(&mut self, path: impl Into<String>) {
+        self.edit().path = Attribute::Value(Cow::Owned(path.into()));
+    }
+
+    /// The domain, as it was given; `None` keeps the cookie to the host that set it.
+    #[must_use]
+    pub fn domain(&self) -> Option<&str> {
+        self.attributes.domain.text()
+    }
+
+    /// Sets or removes the domain.
+    pub fn set_domain(&mut self, domain: Option<String>) {
+        self.edit().domain = match domain {
+            Some(domain) => Attribute::Value(Cow::Owned(domain)),
+            None => Attribute::Absent,
+        };
+    }
+
+    /// Whether scripts in the page cannot read the cookie.
+    #[must_use]
+    pub fn http_only(&self) -> bool {
+        self.attributes.http_only.is_true()
+    }
+
+    /// Sets `HttpOnly`.
+    pub fn set_http_only(&mut self, http_only: bool) {
+        self.edit().http_only = Attribute::Value(http_only);
+    }
+
+    /// Whether the cookie is for secure connections only; it is not sent over others.
+    #[must_use]
+    pub fn secure(&self) -> bool {
+        self.attributes.is_secure()
+    }
+
+    /// Sets `Secure`.
+    pub fn set_secure(&mut self, secure: bool) {
+        self.edit().secure = Attribute::Value(SecureForm::Bool(secure));
+    }
+
+    /// The `SameSite` attribute; `None` also where a row from elsewhere holds an unknown one.
+    #[must_use]
+    pub fn same_site(&self) -> Option<SameSite> {
+        self.attributes.same_site().ok().flatten()
+    }
+
+    /// Sets or removes `SameSite`.
+    pub fn set_same_site(&mut self, same_site: Option<SameSite>) {
+        self.edit().same_site = match same_site {
+            Some(value) => Attribute::Value(SameSiteForm::Text(
+                value.as_str().to_ascii_lowercase().into(),
+            )),
+            None => Attribute::Absent,
+        };
+    }
+
+    /// Whether the cookie is kept apart per top-level site (CHIPS).
+    #[must_use]
+    pub fn partitioned(&self) -> bool {
+        self.attributes.partitioned.is_true()
+    }
+
+    /// Sets `Partitioned`; browsers want `Secure` with it.
+    pub fn set_partitioned(&mut self, partitioned: bool) {
+        self.edit().partitioned = Attribute::Value(partitioned);
+    }
+
+    /// The `Priority` attribute; `None` also where a row from elsewhere holds an unknown one.
+    #[must_use]
+    pub fn priority(&self) -> Option<Priority> {
+        self.attributes.priority().ok().flatten()
+    }
+
+    /// Sets or removes `Priority`.
+    pub fn set_priority(&mut self, priority: Option<Priority>) {
+        self.edit().priority = match priority {
+            Some(value) => Attribute::Value(value.as_str().to_ascii_lowercase().into()),
+            None => Attribute::Absent,
+        };
+    }
+
+    /// When the session and its cookie end; `None` when the cookie ends with the browser.
+    #[must_use]
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.expires.get().map(from_millis)
+    }
+
+    /// Sets when the session ends, and from it the original max age. `None` makes the cookie end
+    /// with the browser, as [`set_max_age`](Self::set_max_age) with `None` does.
+    pub fn set_expires(&mut self, expires: Option<SystemTime>, now: SystemTime) {
+        self.expires = expires.map_or(Millis::NULL, |time| Millis::new(to_millis(time)));
+        self.original_max_age = self.expires.offset(-to_millis(now));
+    }
+
+    /// Makes this visitor's cookie end with the browser: `cookie.expires = false` in Node, stored
+    /// as `false` as it does, so that both sides see the visitor's choice.
+    pub fn expire_with_browser(&mut self) {
+        self.expires = Millis::FALSE;
+        self.original_max_age = Millis::FALSE;
+    }
+
+    /// The time that is left, zero if it has passed; `None` when the cookie ends with the browser.
+    #[must_use]
+    pub fn max_age(&self, now: SystemTime) -> Option<Duration> {
+        let left = self.expires.get()?.saturating_sub(to_millis(now));
+        Some(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+    }
+
+    /// Lets the session end after `max_age` from `now`, and again that long after each touch;
+    /// `None` makes the cookie end with the browser.
+    pub fn set_max_age(&mut self, max_age: Option<Duration>, now: SystemTime) {
+        self.original_max_age =
+            max_age.map_or(Millis::NULL, |age| Millis::new(duration_to_millis(age)));
+        self.touch(now);
+    }
+
+    /// The max age that [`touch`](Self::touch) goes back to; zero for a negative one.
+    #[must_use]
+    pub fn original_max_age(&self) -> Option<Duration> {
+        let millis = self.original_max_age.get()?;
+        Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
+    }
+
+    /// Puts the max age back to its original value. The lifecycle does this for every request
+    /// that carries the session.
+    pub fn touch(&mut self, now: SystemTime) {
+        self.expires = self.original_max_age.offset(to_millis(now));
+    }
+
+    /// Whether the session has ended at `now`: expired means `expires <= now`.
+    #[must_use]
+    pub fn is_expired(&self, now: SystemTime) -> bool {
+        self.expires
+            .get()
+            .is_some_and(|expires| expires <= to_millis(now))
+    }
+
+    /// Whether everything but the moving `expires` is the same as in `other`.
+    pub(crate) fn same_settings(&self, other: &Self) -> bool {
+        self.original_max_age == other.original_max_age
+            && (Arc::ptr_eq(&self.attributes, &other.attributes)
+                || self.attributes == other.attributes)
+    }
+
+    /// Whether Node would count `expires` as set: anything but null and undefined.
+    pub(crate) fn has_expires(&self) -> bool {
+        self.expires != Millis::NULL && self.expires != Millis::UNDEFINED
+    }
+
+    /// Takes the expiry that the backend keeps, where the row's JSON has a date that may be stale.
+    pub(crate) fn adopt_expires(&mut self, expires: SystemTime) {
+        if self.expires.get().is_some() || self.original_max_age.get().is_some() {
+            self.expires = Millis::new(to_millis(expires));
+        }
+    }
+
+    /// Whether both cookies take the same place in a browser (RFC 6265, section 5.3, step 11).
+    pub(crate) fn same_place(&self, other: &Self) -> bool {
+        self.path() == other.path()
+            && self.domain() == other.domain()
+            && self.partitioned() == other.partitioned()
+    }
+
+    /// The `Set-Cookie` header that gives the browser `value`.
+    ///
+    /// Attributes stand in Node's order, and there is never a `Max-Age`. `name` and `value` are
+    /// taken as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if an attribute cannot be put into a header.
+    pub fn to_header(&self, name: &str, value: &str) -> Result<HeaderValue> {
+        self.header(name, value, |out| {
+            if let Some(expires) = self.expires.get() {
+                out.push_str("; Expires=");
+                date::write_http(out, expires);
+            }
+        })
+    }
+
+    /// The `Set-Cookie` header that makes the browser drop this cookie.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if an attribute cannot be put into a header.
+    pub fn to_removal_header(&self, name: &str) -> Result<HeaderValue> {
+        self.header(name, "", |out| {
+            out.push_str("; Expires=");
+            date::write_http(out, 0);
+        })
+    }
+
+    fn header(
+        &self,
+        name: &str,
+        value: &str,
+        expires: impl FnOnce(&mut String),
+    ) -> Result<HeaderValue> {
+        // Room for the attributes that most cookies have, so that the text is allocated once.
+        let mut out = String::with_capacity(name.len() + value.len() + 112);
+        out.push_str(name);
+        out.push('=');
+        out.push_str(value);
+        self.attributes.write_header(&mut out, expires)?;
+        HeaderValue::try_from(out).map_err(|_| {
+            Error::new(ErrorKind::Config, "set-cookie")
+                .with_message("the cookie's name or value holds a character that no header can")
+        })
+    }
+
+    /// Appends the JSON that Node writes for the cookie: its keys in its order, absent ones left
+    /// out.
+    pub(crate) fn write_json(&self, out: &mut String) {
+        let mut json = JsonObject::open(out);
+        match self.original_max_age.get() {
+            Some(millis) => json.number("originalMaxAge", millis),
+            None => write_non_number(&mut json, "originalMaxAge", self.original_max_age),
+        }
+        self.attributes.write_json_before_expires(&mut json);
+        match self.expires.get() {
+            Some(millis) => {
+                let out = json.member("expires");
+                out.push('"');
+                date::write_iso(out, millis);
+                out.push('"');
+            }
+            None => write_non_number(&mut json, "expires", self.expires),
+        }
+        self.attributes.write_json_after_expires(&mut json);
+        json.close();
+    }
+
+    fn edit(&mut self) -> &mut Attributes {
+        Arc::make_mut(&mut self.attributes)
+    }
+}
+
+fn write_non_number(json: &mut JsonObject<'_>, key: &str, value: Millis) {
+    if value == Millis::NULL {
+        json.raw(key, "null");
+    } else if value == Millis::FALSE {
+        json.raw(key, "false");
+    }
+}
+
+impl Default for SessionCookie {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for SessionCookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut json = String::new();
+        self.write_json(&mut json);
+        write!(f, "SessionCookie({json})")
+    }
+}
+
+/// Reads the cookie of a stored session, tolerating every form that Node has been seen to write
+/// or to accept. What Node would choke on later (a text as `originalMaxAge`) counts as absent, a
+/// number as `expires` as the time in milliseconds.
+impl<'de> Deserialize<'de> for SessionCookie {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RowVisitor)
+    }
+}
+
+struct RowVisitor;
+
+impl<'de> Visitor<'de> for RowVisitor {
+    type Value = SessionCookie;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a session's cookie object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SessionCookie, A::Error> {
+        let mut attributes = Attributes::default();
+        let mut original_max_age = Millis::UNDEFINED;
+        let mut expires = Millis::NULL;
+        while let Some(key) = map.next_key::<Scalar<'de>>()? {
+            let value: Scalar<'de> = map.next_value()?;
+            match &key {
+                Scalar::Text(key) if key == "originalMaxAge" => {
+                    original_max_age = read_max_age(&value);
+                }
+                Scalar::Text(key) if key == "expires" => expires = read_expires(&value),
+                Scalar::Text(key) => attributes.read(key, value),
+                _ => {}
+            }
+        }
+        Ok(SessionCookie {
+            attributes: shared(attributes),
+            original_max_age,
+            expires,
+        })
+    }
+
+    /// An empty array passes for an object in JavaScript, and has none of the keys.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<SessionCookie, A::Error> {
+        while seq.next_element::<Scalar<'de>>()?.is_some() {}
+        Ok(SessionCookie {
+            original_max_age: Millis::UNDEFINED,
+            ..SessionCookie::new()
+        })
+    }
+}
+
+/// Most rows have the default attributes: they share one allocation.
+fn shared(attributes: Attributes) -> Arc<Attributes> {
+    static DEFAULT: std::sync::LazyLock<Arc<Attributes>> = std::sync::LazyLock::new(Arc::default);
+    if attributes == **DEFAULT {
+        Arc::clone(&DEFAULT)
+    } else {
+        Arc::new(attributes)
+    }
+}
+
+fn read_max_age(value: &Scalar<'_>) -> Millis {
+    match value {
+        Scalar::Null => Millis::NULL,
+        Scalar::Bool(false) => Millis::FALSE,
+        Scalar::Number(number) => number_to_millis(*number),
+        Scalar::Text(text) => text.parse().map_or(Millis::UNDEFINED, number_to_millis),
+        Scalar::Bool(true) | Scalar::Structure => Millis::UNDEFINED,
+    }
+}
+
+fn read_expires(value: &Scalar<'_>) -> Millis {
+    match value {
+        Scalar::Bool(false) => Millis::FALSE,
+        Scalar::Number(number) => number_to_millis(*number),
+        Scalar::Text(text) => date::parse_iso(text).map_or(Millis::NULL, Millis::new),
+        Scalar::Null | Scalar::Bool(true) | Scalar::Structure => Millis::NULL,
+    }
+}
+
+/// The whole milliseconds of a JavaScript number, as `new Date(number)` takes them.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a float-to-int cast saturates"
+)]
+fn number_to_millis(number: f64) -> Millis {
+    if number.is_nan() {
+        Millis::NULL
+    } else {
+        Millis::new(number as i64)
+    }
+}

@@ -1,0 +1,176 @@
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use crate::{Error, Result, SessionId};
+
+/// Characters of a signature: 32 bytes in base64 without padding.
+const SIGNATURE_LENGTH: usize = 43;
+
+/// The secrets that sign session ids: the first signs, all verify.
+///
+/// A value is `s:<id>.<signature>`, the signature being the base64 of HMAC-SHA-256 over the id's
+/// UTF-8 bytes, without padding: what cookie-signature 1.x makes for express-session, to the byte.
+/// Node's own string secrets are used as their UTF-8 bytes, so the same text works on both sides.
+///
+/// To change the secret without logging anybody out, deploy the new one behind the old one
+/// everywhere (`[old, new]`), then in front of it (`[new, old]`), and drop the old one when the
+/// longest session has ended.
+///
+/// ```
+/// use session_core::{Secrets, SessionId};
+///
+/// # fn main() -> session_core::Result<()> {
+/// let secrets = Secrets::rotating(["new secret", "keyboard cat"])?;
+/// let id = secrets.unsign("s:apple.D8Y+pkTAmeR0PobOhY4G97PRW+j7bUnP/5m6/On1MCU");
+/// assert_eq!(id, Some(SessionId::new("apple")?));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Secrets(Box<[Hmac<Sha256>]>);
+
+impl Secrets {
+    /// One secret. It should hold 32 bytes of randomness or more: whoever guesses it can sign ids.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an empty secret.
+    pub fn new(secret: impl AsRef<[u8]>) -> Result<Self> {
+        Self::rotating([secret])
+    }
+
+    /// Several secrets: the first signs, all verify, in this order.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an empty list or an empty secret:
+    /// anybody could sign ids for it. (express-session accepts an empty secret inside a list.)
+    pub fn rotating<S: AsRef<[u8]>>(secrets: impl IntoIterator<Item = S>) -> Result<Self> {
+        let keys = secrets
+            .into_iter()
+            .enumerate()
+            .map(|(index, secret)| match secret.as_ref() {
+                [] => Err(Error::config(format!(
+                    "secret {} of the list is empty; give every secret at least one byte, better \
+                     32 random ones (is an environment variable unset?)",
+                    index + 1
+                ))),
+                secret => Ok(Hmac::new_from_slice(secret).expect("HMAC takes keys of any length")),
+            })
+            .collect::<Result<Box<[_]>>>()?;
+        if keys.is_empty() {
+            return Err(Error::config(
+                "the list of secrets is empty; give at least one secret to sign session ids with",
+            ));
+        }
+        Ok(Self(keys))
+    }
+
+    /// The signed form of `id`, before percent-encoding: `s:<id>.<signature>`.
+    #[must_use]
+    pub fn sign(&self, id: &SessionId) -> String {
+        let id = id.as_str();
+        let mut value = String::with_capacity(2 + id.len() + 1 + SIGNATURE_LENGTH);
+        value.push_str("s:");
+        value.push_str(id);
+        value.push('.');
+        STANDARD_NO_PAD.encode_string(mac(&self.0[0], id), &mut value);
+        value
+    }
+
+    /// The id in a signed value (after percent-decoding), if one of the secrets signed it.
+    ///
+    /// The value is split at its last dot, the signature is made again and compared as text in
+    /// constant time: padding, the URL-safe alphabet or altered spare bits in the last character
+    /// are refused, as in cookie-signature. A valid signature over the empty text is no id.
+    #[must_use]
+    pub fn unsign(&self, value: &str) -> Option<SessionId> {
+        let (id, signature) = value.strip_prefix("s:")?.rsplit_once('.')?;
+        if signature.len() != SIGNATURE_LENGTH {
+            return None;
+        }
+        let holds = self.0.iter().any(|key| {
+            let mut expected = [0; SIGNATURE_LENGTH];
+            STANDARD_NO_PAD
+                .encode_slice(mac(key, id), &mut expected)
+                .is_ok()
+                && bool::from(expected.ct_eq(signature.as_bytes()))
+        });
+        if holds { SessionId::new(id).ok() } else { None }
+    }
+}
+
+/// The key's state after its padding was hashed is kept and copied: half the work of each use.
+fn mac(key: &Hmac<Sha256>, id: &str) -> [u8; 32] {
+    key.clone()
+        .chain_update(id.as_bytes())
+        .finalize()
+        .into_bytes()
+        .into()
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secrets({} redacted)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn refuses_empty_secrets_and_says_what_to_do() {
+        let nothing: [&str; 0] = [];
+        for (error, expected) in [
+            (Secrets::rotating(nothing), "give at least one secret"),
+            (Secrets::new(""), "give every secret at least one byte"),
+            (
+                Secrets::rotating(["good", ""]),
+                "secret 2 of the list is empty",
+            ),
+        ] {
+            let error = error.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_secret_verifies_and_the_first_signs() {
+        let old = Secrets::new("old").unwrap();
+        let both = Secrets::rotating(["new", "old"]).unwrap();
+        let id = SessionId::new("apple").unwrap();
+        assert_eq!(both.unsign(&old.sign(&id)), Some(id.clone()));
+        assert_eq!(both.sign(&id), Secrets::new("new").unwrap().sign(&id));
+        assert_eq!(old.unsign(&both.sign(&id)), None);
+    }
+
+    #[test]
+    fn every_changed_character_of_a_signed_value_is_noticed() {
+        let secrets = Secrets::new("keyboard cat").unwrap();
+        let value = secrets.sign(&SessionId::new("apple").unwrap());
+        for (at, original) in value.char_indices() {
+            for other in ['A', 'z', '0', '+', '/', '.', '=', '-', '_', ':', ' '] {
+                if other != original {
+                    let mut changed = value.clone();
+                    changed.replace_range(at..=at, &other.to_string());
+                    assert_eq!(secrets.unsign(&changed), None, "{at} {other:?}");
+                }
+            }
+            assert_eq!(secrets.unsign(&value[..at]), None);
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let secrets = Secrets::rotating(["keyboard cat", "b"]).unwrap();
+        assert_eq!(format!("{secrets:?}"), "Secrets(2 redacted)");
+    }
+}
