@@ -6,7 +6,7 @@ mod scalar;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
@@ -19,6 +19,7 @@ use millis::Millis;
 use scalar::Scalar;
 
 pub(crate) use header::{encode_component, is_token, named_values};
+pub(crate) use options::Template;
 pub use options::{CookieOptions, SameSiteOption, SecureOption};
 
 /// The `SameSite` attribute (RFC 6265bis, section 5.6.7).
@@ -101,7 +102,7 @@ impl SessionCookie {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            attributes: Arc::default(),
+            attributes: Arc::clone(&DEFAULT_ATTRIBUTES),
             original_max_age: Millis::NULL,
             expires: Millis::NULL,
         }
@@ -423,11 +424,12 @@ impl<'de> Visitor<'de> for RowVisitor {
     }
 }
 
-/// Most rows have the default attributes: they share one allocation.
+/// Most cookies have the default attributes: they share one allocation.
+static DEFAULT_ATTRIBUTES: LazyLock<Arc<Attributes>> = LazyLock::new(Arc::default);
+
 fn shared(attributes: Attributes) -> Arc<Attributes> {
-    static DEFAULT: std::sync::LazyLock<Arc<Attributes>> = std::sync::LazyLock::new(Arc::default);
-    if attributes == **DEFAULT {
-        Arc::clone(&DEFAULT)
+    if attributes == **DEFAULT_ATTRIBUTES {
+        Arc::clone(&DEFAULT_ATTRIBUTES)
     } else {
         Arc::new(attributes)
     }
