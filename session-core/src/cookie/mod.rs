@@ -271,6 +271,11 @@ impl SessionCookie {
         }
     }
 
+    /// Takes the expiry of `other`, in its form: none, `false`, or a time.
+    pub(crate) fn move_expires(&mut self, other: &Self) {
+        self.expires = other.expires;
+    }
+
     /// Whether both cookies take the same place in a browser (RFC 6265, section 5.3, step 11).
     pub(crate) fn same_place(&self, other: &Self) -> bool {
         self.path() == other.path()
