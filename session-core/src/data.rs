@@ -287,17 +287,18 @@ impl Data {
     }
 
     /// Takes a member of the source.
-    fn read(&mut self, name: Option<&str>, key: Span, value: Span) {
+    fn read(&mut self, name: Option<&str>, key: Text, value: Span) {
         if name.is_some_and(is_reserved) {
             return;
         }
         // JavaScript gives a repeated key its last value in its first place.
         let seen = name.and_then(|name| self.position(name));
         let index = seen.unwrap_or(self.entries.len());
+        let key = seen.map_or(key, |at| self.entries[at].key.clone());
         // A text of at most 4 GiB has fewer entries than that.
         let origin = u32::try_from(index).ok().map(|index| (index, value));
         let entry = Entry {
-            key: Text::Source(key),
+            key,
             value: Text::Source(value),
             origin,
         };
@@ -428,7 +429,7 @@ impl<'de> Visitor<'de> for RowVisitor<'de> {
                 cookie = Some(map.next_value()?);
             } else {
                 let value = self.span(map.next_value()?);
-                data.read(name.as_deref(), self.span(key), value);
+                data.read(name.as_deref(), Text::Source(self.span(key)), value);
             }
         }
         Ok((data, cookie))
