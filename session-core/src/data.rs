@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -365,6 +366,13 @@ pub(crate) fn encode_value<T: Serialize + ?Sized>(key: &str, value: &T) -> Resul
              choose another key"
             )),
         );
+    }
+    // Most values are short: written on the stack first, they are allocated once.
+    let mut short = ArrayVec::<u8, 128>::new();
+    if serde_json::to_writer(&mut short, value).is_ok()
+        && let Ok(text) = std::str::from_utf8(&short)
+    {
+        return Ok(text.into());
     }
     serde_json::to_string(value)
         .map(Arc::from)
