@@ -393,17 +393,13 @@ pub(crate) fn encode_value<T: Serialize + ?Sized>(key: &str, value: &T) -> Resul
         .map_err(|error| Error::from_json(ErrorKind::Encode, "insert", &error))
 }
 
+/// The value of `key` from its JSON.
 pub(crate) fn decode_value<T: DeserializeOwned>(key: &str, json: &str) -> Result<T> {
     serde_json::from_str(json).map_err(|error| {
-        let place = Error::from_json(ErrorKind::Decode, "get", &error);
-        Error::new(ErrorKind::Decode, "get")
-            .with_message(format!(
-                "the value of `{key}` cannot be read as {}: line {}, column {}",
-                std::any::type_name::<T>(),
-                error.line(),
-                error.column()
-            ))
-            .with_source(place)
+        let wanted = std::any::type_name::<T>();
+        Error::from_json(ErrorKind::Decode, "get", &error).context(format_args!(
+            "the value of `{key}` cannot be read as {wanted}"
+        ))
     })
 }
 
