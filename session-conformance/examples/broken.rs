@@ -4,7 +4,7 @@
 //! cargo run -p session-conformance --features self-check --example broken -- ErrOnMissing GET-01
 //! ```
 //!
-//! Without a rule it runs all of them; without a store it lists the stores.
+//! More rules (or groups) and `--seed N` may follow. Without a rule it runs all of them; without a store it lists the stores.
 
 use std::process::ExitCode;
 
@@ -21,7 +21,16 @@ fn main() -> ExitCode {
         }
         return ExitCode::from(64);
     };
-    let options = arguments.fold(Options::new(), Options::filter);
+    let mut options = Options::new();
+    while let Some(argument) = arguments.next() {
+        options = match &*argument {
+            "--seed" => match arguments.next().and_then(|seed| seed.parse().ok()) {
+                Some(seed) => options.seed(seed),
+                None => return ExitCode::from(64),
+            },
+            _ => options.filter(argument),
+        };
+    }
     let report = broken.run(&options);
     print!("{}", report.to_text());
     ExitCode::from(report.exit_code())

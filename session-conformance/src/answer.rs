@@ -56,6 +56,7 @@ impl<T> Answer<T> {
     }
 
     /// Demands this very value.
+    #[expect(clippy::needless_pass_by_value, reason = "rules pass constants")]
     pub(crate) fn is(self, expected: T, because: impl Display) -> Result<(), Failure>
     where
         T: PartialEq + Debug,
@@ -132,23 +133,6 @@ impl Answer<Option<Record>> {
         let found = self.some(&because)?;
         same_text(&call, &found, expected, now, because)
     }
-
-    /// Demands a live record that was asked for before `expires`. On a clock that runs, an answer
-    /// that came too late proves nothing.
-    pub(crate) fn live_until(
-        self,
-        expires: SystemTime,
-        because: impl Display,
-    ) -> Result<Record, Failure> {
-        let timing = self.timing.clone();
-        let missing = matches!(self.result, Ok(None));
-        if missing && !timing.is_manual() && timing.now() + timing.early() >= expires {
-            return Err(Failure::inconclusive(
-                "the machine was too busy to look before the record ended",
-            ));
-        }
-        self.some(because)
-    }
 }
 
 fn same_text(
@@ -169,7 +153,7 @@ fn same_text(
         found.same_json(expected),
         format_args!(
             "`{call}` to return the {}: {because}",
-            describe::record(expected, now)
+            describe::data(expected)
         ),
         format_args!(
             "{} ({} bytes of JSON instead of {}, the first difference at byte {at})",

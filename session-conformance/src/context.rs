@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use session_core::{Capabilities, Data, Record, SessionCookie, SessionId};
 
+use crate::failure::Failure;
 use crate::handle::{Handle, Id};
 use crate::harness::Opening;
 use crate::need::{Need, Standing};
@@ -121,6 +122,7 @@ impl Context {
         cookie
     }
 
+    #[allow(dead_code, reason = "for the rules that depend on chance")]
     /// A sequence of numbers of the run's seed.
     pub(crate) fn random(&self, purpose: &str) -> Random {
         Random::new(self.seed, &format!("{} {purpose}", self.rule.id))
@@ -163,10 +165,26 @@ impl Context {
         self.wait_until(self.timing.gone_at(expires)).await;
     }
 
-    /// Waits for the last moment at which a record that ends at `expires` must still be there; ask
-    /// for it with [`Answer::live_until`](crate::answer::Answer::live_until).
+    /// Waits for the last moment at which a record that ends at `expires` must still be there; put
+    /// what is demanded of it into [`before`](Self::before).
     pub(crate) async fn wait_until_last(&self, expires: SystemTime) {
         self.wait_until(self.timing.last_of(expires)).await;
+    }
+
+    /// A demand that only holds before `moment`: on a clock that runs, a failure that came later
+    /// proves nothing but a busy machine.
+    pub(crate) fn before<T>(
+        &self,
+        moment: SystemTime,
+        demand: Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let late = !self.timing.is_manual() && self.now() + self.timing.early() >= moment;
+        match demand {
+            Err(Failure::Broken(_)) if late => Err(Failure::inconclusive(
+                "the machine was too busy to look before a record ended",
+            )),
+            other => other,
+        }
     }
 
     // More namespaces.
@@ -179,6 +197,7 @@ impl Context {
         self.open_space(name, opening).await
     }
 
+    #[allow(dead_code, reason = "for the rules on durability")]
     /// The rule's own namespace once more, through new handles. Drop those that there are to see
     /// what outlives them.
     pub(crate) async fn reopen(&self, name: &str) -> Result<Space, NotRun> {

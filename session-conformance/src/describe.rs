@@ -8,6 +8,11 @@ use session_core::{Error, Record};
 const SHOWN: usize = 72;
 
 pub(crate) fn record(record: &Record, now: SystemTime) -> String {
+    format!("{}, {}", data(record), expiry(record.expires(), now))
+}
+
+/// A record without its expiry.
+pub(crate) fn data(record: &Record) -> String {
     let data = record.data();
     let mut text = String::from("{");
     for (key, value) in data.iter() {
@@ -20,7 +25,7 @@ pub(crate) fn record(record: &Record, now: SystemTime) -> String {
     if text.len() > SHOWN {
         text = format!("of {} bytes", record.json().len());
     }
-    format!("record {text}, {}", expiry(record.expires(), now))
+    format!("record {text}")
 }
 
 pub(crate) fn optional_record(found: Option<&Record>, now: SystemTime) -> String {

@@ -212,8 +212,9 @@ pub trait Hooks: Send + Sync + 'static {
         not_offered("count")
     }
 
-    /// Runs the store's migration once, as a starting process would (CON-09).
-    async fn migrate(&self) -> Result<(), NotRun> {
+    /// Runs the store's migration once, as a starting process would (CON-09). The inner result is
+    /// the store's own: an error in it is a failure of the rule.
+    async fn migrate(&self) -> Result<session_core::Result<()>, NotRun> {
         not_offered("migrate")
     }
 

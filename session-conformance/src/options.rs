@@ -46,6 +46,9 @@ pub(crate) enum Rerun {
     Main,
     /// By a test of [`suite!`](crate::suite).
     Suite,
+    /// By the example `broken`, on the store of this name.
+    #[cfg(feature = "self-check")]
+    Broken(&'static str),
 }
 
 impl Options {

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-/// SplitMix64: small, and good enough to pick interleavings and to make up ids.
+/// `SplitMix64`: small, and good enough to pick interleavings and to make up ids.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 

@@ -12,7 +12,11 @@ use session_core::{
     SessionId, Store, StoreStream, Swept, Touched,
 };
 
-use crate::{Backend, Harness, Hooks, Namespace, Need, NotRun, Opening, Time, Write};
+use crate::{Backend, Need};
+
+pub(crate) mod hooks;
+
+pub use hooks::ReferenceHarness;
 
 /// The end of a record that touch freed of its expiry, while its text still has a date: the last
 /// moment that a date in JavaScript can name.
@@ -65,6 +69,7 @@ pub type Rows = BTreeMap<String, Row>;
 struct Shelf {
     rows: Mutex<Rows>,
     foreign: AtomicBool,
+    schema: AtomicBool,
     down: AtomicBool,
     lost_answer: AtomicBool,
     trips: AtomicU64,
@@ -169,6 +174,18 @@ impl Reference {
         let names: Vec<_> = shelves.keys().cloned().collect();
         drop(shelves);
         names.iter().map(|name| self.elsewhere(name)).collect()
+    }
+
+    /// Whether things that are no sessions stand next to them.
+    #[must_use]
+    pub fn foreign(&self) -> &AtomicBool {
+        &self.shelf.foreign
+    }
+
+    /// Whether the schema is there.
+    #[must_use]
+    pub fn schema(&self) -> &AtomicBool {
+        &self.shelf.schema
     }
 
     /// One round trip to the backend.
@@ -348,107 +365,5 @@ impl Store for Reference {
             }
         };
         self.answer("sweep", swept)
-    }
-}
-
-#[async_trait]
-impl Hooks for Reference {
-    async fn write_undecodable(&self, id: &SessionId) -> Result<(), NotRun> {
-        let row = Row {
-            text: r#"{"cookie":{"originalMaxAge":nu"#.into(),
-            expires: None,
-        };
-        self.rows().insert(id.as_str().to_owned(), row);
-        Ok(())
-    }
-
-    async fn break_backend(&self) -> Result<(), NotRun> {
-        self.shelf.down.store(true, Ordering::SeqCst);
-        Ok(())
-    }
-
-    async fn heal_backend(&self) -> Result<(), NotRun> {
-        self.shelf.down.store(false, Ordering::SeqCst);
-        Ok(())
-    }
-
-    async fn lose_next_answer(&self) -> Result<(), NotRun> {
-        self.shelf.lost_answer.store(true, Ordering::SeqCst);
-        Ok(())
-    }
-
-    async fn round_trips(&self) -> Result<u64, NotRun> {
-        Ok(self.shelf.trips.load(Ordering::SeqCst))
-    }
-
-    async fn write_foreign(&self) -> Result<(), NotRun> {
-        self.shelf.foreign.store(true, Ordering::SeqCst);
-        Ok(())
-    }
-
-    async fn foreign_intact(&self) -> Result<bool, NotRun> {
-        Ok(self.shelf.foreign.load(Ordering::SeqCst))
-    }
-
-    async fn count(&self) -> Result<u64, NotRun> {
-        Ok(u64::try_from(self.rows().len())?)
-    }
-
-    async fn migrate(&self) -> Result<(), NotRun> {
-        Ok(())
-    }
-
-    async fn write_and_crash(&self, writes: Vec<Write>) -> Result<(), NotRun> {
-        for write in writes {
-            match write {
-                Write::Set(id, record) => self.set(&id, &record).await?,
-                Write::Destroy(id) => self.destroy(&id).await?,
-            }
-        }
-        Ok(())
-    }
-
-    async fn load_fixture(&self) -> Result<Vec<(SessionId, Record)>, NotRun> {
-        let text = r#"{"cookie":{"originalMaxAge":null,"expires":null},"user":"alice"}"#;
-        let (id, row) = (
-            SessionId::new("session-of-an-older-version")?,
-            Row {
-                text: text.into(),
-                expires: None,
-            },
-        );
-        self.rows().insert(id.as_str().to_owned(), row.clone());
-        Ok(vec![(id, row.decode()?)])
-    }
-
-    async fn remove(&self) -> Result<(), NotRun> {
-        self.server.remove(&self.namespace);
-        Ok(())
-    }
-
-    async fn leftovers(&self) -> Result<Vec<String>, NotRun> {
-        let rows = self.rows().len();
-        Ok(match rows {
-            0 => Vec::new(),
-            rows => vec![format!("namespace {}: {rows} rows", self.namespace)],
-        })
-    }
-}
-
-/// The harness of the reference store.
-#[derive(Clone, Debug, Default)]
-pub struct ReferenceHarness {
-    server: Server,
-}
-
-impl Harness for ReferenceHarness {
-    const NAME: &'static str = "the reference store";
-    const CAPABILITIES: Capabilities = Reference::CAPABILITIES;
-    const BACKEND: Backend = Reference::BACKEND;
-    const TIME: Time = Time::Manual;
-
-    async fn open(&self, opening: Opening) -> Result<Namespace, NotRun> {
-        let handle = self.server.open(&opening.namespace, opening.clock);
-        Ok(Namespace::new(handle.clone(), handle.clone()).with_hooks(handle))
     }
 }

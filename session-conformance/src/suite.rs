@@ -80,13 +80,7 @@ macro_rules! __suite_test {
         $crate::__suite_test!(@without $needs $harness, $name, $needs, $without, $not_run);
     };
     (@without [$need:ident $($rest:ident)*] $harness:path, $name:ident, $needs:tt, $without:tt, $not_run:tt) => {
-        $crate::__suite_listed!($need $without {
-            #[test]
-            #[ignore = concat!("NOT SUPPORTED: `", stringify!($need), "` is declared absent")]
-            fn $name() {
-                $crate::__private::check($harness, stringify!($name));
-            }
-        } {
+        $crate::__suite_listed!($need $without { absent, $harness, $name } {
             $crate::__suite_test!(@without [$($rest)*] $harness, $name, $needs, $without, $not_run);
         });
     };
@@ -94,18 +88,32 @@ macro_rules! __suite_test {
         $crate::__suite_test!(@not_run $needs $harness, $name, $not_run);
     };
     (@not_run [$need:ident $($rest:ident)*] $harness:path, $name:ident, $not_run:tt) => {
-        $crate::__suite_listed!($need $not_run {
-            #[test]
-            #[ignore = concat!("NOT RUN: the harness cannot reach `", stringify!($need), "`")]
-            fn $name() {
-                $crate::__private::check($harness, stringify!($name));
-            }
-        } {
+        $crate::__suite_listed!($need $not_run { missing, $harness, $name } {
             $crate::__suite_test!(@not_run [$($rest)*] $harness, $name, $not_run);
         });
     };
     (@not_run [] $harness:path, $name:ident, $not_run:tt) => {
         #[test]
+        fn $name() {
+            $crate::__private::check($harness, stringify!($name));
+        }
+    };
+}
+
+/// A test that cannot run. Libtest shows the reason only where it is a literal, so that both are
+/// written out for each need.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __suite_ignored {
+    ($absent:literal, $missing:literal, absent, $harness:path, $name:ident) => {
+        $crate::__suite_ignored!($absent, $harness, $name);
+    };
+    ($absent:literal, $missing:literal, missing, $harness:path, $name:ident) => {
+        $crate::__suite_ignored!($missing, $harness, $name);
+    };
+    ($reason:literal, $harness:path, $name:ident) => {
+        #[test]
+        #[ignore = $reason]
         fn $name() {
             $crate::__private::check($harness, stringify!($name));
         }

@@ -45,42 +45,216 @@ macro_rules! __suite_tests {
     };
 }
 
-/// Whether a need stands in a list: `{then} {otherwise}`.
+/// An ignored test if the need stands in the list, else what comes last.
 #[doc(hidden)]
 #[macro_export]
 #[rustfmt::skip]
 macro_rules! __suite_listed {
-    (touch [touch $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (length [length $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (clear [clear $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (all [all $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (create [create $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (replace [replace $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (sweep [sweep $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (server_ttl [server_ttl $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (durable [durable $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (max_record_bytes [max_record_bytes $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (second_handle [second_handle $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (undecodable [undecodable $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (undecodable [hooks $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (fault [fault $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (fault [hooks $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (round_trips [round_trips $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (round_trips [hooks $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (foreign [foreign $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (foreign [hooks $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (count [count $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (count [hooks $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (schema [schema $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (schema [hooks $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (crash [crash $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (crash [hooks $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (fixture [fixture $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (fixture [hooks $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (skew [skew $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    (skew [hooks $($rest:ident)*] {$($then:tt)*} $otherwise:tt) => { $($then)* };
-    ($need:ident [$first:ident $($rest:ident)*] $then:tt $otherwise:tt) => {
-        $crate::__suite_listed!($need [$($rest)*] $then $otherwise);
+    (touch [touch $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `touch` is declared absent",
+            "NOT RUN: the harness cannot reach `touch`",
+            $($test)*
+        );
     };
-    ($need:ident [] $then:tt {$($otherwise:tt)*}) => { $($otherwise)* };
+    (length [length $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `length` is declared absent",
+            "NOT RUN: the harness cannot reach `length`",
+            $($test)*
+        );
+    };
+    (clear [clear $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `clear` is declared absent",
+            "NOT RUN: the harness cannot reach `clear`",
+            $($test)*
+        );
+    };
+    (all [all $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `all` is declared absent",
+            "NOT RUN: the harness cannot reach `all`",
+            $($test)*
+        );
+    };
+    (create [create $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `create` is declared absent",
+            "NOT RUN: the harness cannot reach `create`",
+            $($test)*
+        );
+    };
+    (replace [replace $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `replace` is declared absent",
+            "NOT RUN: the harness cannot reach `replace`",
+            $($test)*
+        );
+    };
+    (sweep [sweep $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `sweep` is declared absent",
+            "NOT RUN: the harness cannot reach `sweep`",
+            $($test)*
+        );
+    };
+    (server_ttl [server_ttl $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `server_ttl` is declared absent",
+            "NOT RUN: the harness cannot reach `server_ttl`",
+            $($test)*
+        );
+    };
+    (durable [durable $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `durable` is declared absent",
+            "NOT RUN: the harness cannot reach `durable`",
+            $($test)*
+        );
+    };
+    (max_record_bytes [max_record_bytes $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `max_record_bytes` is declared absent",
+            "NOT RUN: the harness cannot reach `max_record_bytes`",
+            $($test)*
+        );
+    };
+    (second_handle [second_handle $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `second_handle` is declared absent",
+            "NOT RUN: the harness cannot reach `second_handle`",
+            $($test)*
+        );
+    };
+    (undecodable [undecodable $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `undecodable` is declared absent",
+            "NOT RUN: the harness cannot reach `undecodable`",
+            $($test)*
+        );
+    };
+    (undecodable [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `undecodable` is declared absent",
+            "NOT RUN: the harness cannot reach `undecodable`",
+            $($test)*
+        );
+    };
+    (fault [fault $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `fault` is declared absent",
+            "NOT RUN: the harness cannot reach `fault`",
+            $($test)*
+        );
+    };
+    (fault [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `fault` is declared absent",
+            "NOT RUN: the harness cannot reach `fault`",
+            $($test)*
+        );
+    };
+    (round_trips [round_trips $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `round_trips` is declared absent",
+            "NOT RUN: the harness cannot reach `round_trips`",
+            $($test)*
+        );
+    };
+    (round_trips [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `round_trips` is declared absent",
+            "NOT RUN: the harness cannot reach `round_trips`",
+            $($test)*
+        );
+    };
+    (foreign [foreign $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `foreign` is declared absent",
+            "NOT RUN: the harness cannot reach `foreign`",
+            $($test)*
+        );
+    };
+    (foreign [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `foreign` is declared absent",
+            "NOT RUN: the harness cannot reach `foreign`",
+            $($test)*
+        );
+    };
+    (count [count $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `count` is declared absent",
+            "NOT RUN: the harness cannot reach `count`",
+            $($test)*
+        );
+    };
+    (count [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `count` is declared absent",
+            "NOT RUN: the harness cannot reach `count`",
+            $($test)*
+        );
+    };
+    (schema [schema $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `schema` is declared absent",
+            "NOT RUN: the harness cannot reach `schema`",
+            $($test)*
+        );
+    };
+    (schema [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `schema` is declared absent",
+            "NOT RUN: the harness cannot reach `schema`",
+            $($test)*
+        );
+    };
+    (crash [crash $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `crash` is declared absent",
+            "NOT RUN: the harness cannot reach `crash`",
+            $($test)*
+        );
+    };
+    (crash [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `crash` is declared absent",
+            "NOT RUN: the harness cannot reach `crash`",
+            $($test)*
+        );
+    };
+    (fixture [fixture $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `fixture` is declared absent",
+            "NOT RUN: the harness cannot reach `fixture`",
+            $($test)*
+        );
+    };
+    (fixture [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `fixture` is declared absent",
+            "NOT RUN: the harness cannot reach `fixture`",
+            $($test)*
+        );
+    };
+    (skew [skew $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `skew` is declared absent",
+            "NOT RUN: the harness cannot reach `skew`",
+            $($test)*
+        );
+    };
+    (skew [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `skew` is declared absent",
+            "NOT RUN: the harness cannot reach `skew`",
+            $($test)*
+        );
+    };
+    ($need:ident [$first:ident $($rest:ident)*] $test:tt $otherwise:tt) => {
+        $crate::__suite_listed!($need [$($rest)*] $test $otherwise);
+    };
+    ($need:ident [] $test:tt {$($otherwise:tt)*}) => { $($otherwise)* };
 }

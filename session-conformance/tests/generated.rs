@@ -19,7 +19,7 @@ fn check(file: &str, markers: Option<(&str, &str)>, wanted: &str) {
         }
     };
     if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, wanted).unwrap();
+        std::fs::write(&path, wanted).expect("the source tree is writable");
     } else {
         assert!(
             found == wanted,
@@ -52,7 +52,7 @@ fn the_suite_macro_lists_every_rule() {
     }
     out.push_str(
         "    };\n}\n\n\
-         /// Whether a need stands in a list: `{then} {otherwise}`.\n\
+         /// An ignored test if the need stands in the list, else what comes last.\n\
          #[doc(hidden)]\n\
          #[macro_export]\n\
          #[rustfmt::skip]\n\
@@ -68,16 +68,20 @@ fn the_suite_macro_lists_every_rule() {
         for word in words {
             writeln!(
                 out,
-                "    ({name} [{word} $($rest:ident)*] {{$($then:tt)*}} $otherwise:tt) => {{ $($then)* }};"
+                "    ({name} [{word} $($rest:ident)*] {{$($test:tt)*}} $otherwise:tt) => {{\n        \
+                 $crate::__suite_ignored!(\n            \
+                 \"NOT SUPPORTED: `{name}` is declared absent\",\n            \
+                 \"NOT RUN: the harness cannot reach `{name}`\",\n            \
+                 $($test)*\n        );\n    }};"
             )
             .unwrap();
         }
     }
     out.push_str(
-        "    ($need:ident [$first:ident $($rest:ident)*] $then:tt $otherwise:tt) => {\n\
-         \x20       $crate::__suite_listed!($need [$($rest)*] $then $otherwise);\n\
+        "    ($need:ident [$first:ident $($rest:ident)*] $test:tt $otherwise:tt) => {\n\
+         \x20       $crate::__suite_listed!($need [$($rest)*] $test $otherwise);\n\
          \x20   };\n\
-         \x20   ($need:ident [] $then:tt {$($otherwise:tt)*}) => { $($otherwise)* };\n}\n",
+         \x20   ($need:ident [] $test:tt {$($otherwise:tt)*}) => { $($otherwise)* };\n}\n",
     );
     check("src/suite_tests.rs", None, &out);
 }

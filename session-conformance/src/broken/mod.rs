@@ -3,12 +3,24 @@
 //! Each is the [reference store](crate::reference) with one bug that a real store has had or could
 //! have. A rule names those that it catches; the crate's `self_check` test holds it to that.
 
+mod all;
+mod cas;
+mod clr;
+mod con;
 mod des;
+mod dur;
+mod err;
 mod exp;
 mod get;
+mod len;
+mod obs;
 mod pre;
+mod res;
 mod set;
+mod siz;
+mod swp;
 mod tch;
+mod uni;
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +31,8 @@ use session_core::{
     Swept, Touched,
 };
 
+use crate::options::Rerun;
+use crate::reference::hooks::{self, Behind, Migrate, Open};
 use crate::reference::{Reference, Server};
 use crate::subject::Subject;
 use crate::{Backend, Namespace, Options, Report, Time, runner};
@@ -34,7 +48,10 @@ pub struct Broken {
     /// What its harness declares.
     pub declares: Capabilities,
     pub(crate) backend: Backend,
-    pub(crate) open: fn(Reference) -> [Arc<dyn Store>; 2],
+    /// Its two handles on a namespace; called again for a process of its own.
+    pub(crate) open: Open,
+    /// What its migration does.
+    pub(crate) migrate: Migrate,
 }
 
 impl Broken {
@@ -44,7 +61,8 @@ impl Broken {
         bug: "",
         declares: Reference::CAPABILITIES,
         backend: Reference::BACKEND,
-        open: |reference| [Arc::new(reference.clone()), Arc::new(reference)],
+        open: hooks::PLAIN,
+        migrate: hooks::MIGRATE,
     };
 
     /// Every broken store.
@@ -55,7 +73,19 @@ impl Broken {
             set::BROKEN,
             des::BROKEN,
             tch::BROKEN,
+            len::BROKEN,
+            all::BROKEN,
+            clr::BROKEN,
             exp::BROKEN,
+            swp::BROKEN,
+            res::BROKEN,
+            cas::BROKEN,
+            con::BROKEN,
+            uni::BROKEN,
+            siz::BROKEN,
+            dur::BROKEN,
+            err::BROKEN,
+            obs::BROKEN,
         ]
         .into_iter()
         .flatten()
@@ -79,10 +109,15 @@ impl Broken {
             open: Arc::new(move |opening| {
                 let reference = server.open(&opening.namespace, opening.clock);
                 let [h1, h2] = (self.open)(reference.clone());
-                Box::pin(async move { Ok(Namespace::shared(h1, h2).with_hooks(reference)) })
+                let hooks = Behind {
+                    reference,
+                    open: self.open,
+                    migrate: self.migrate,
+                };
+                Box::pin(async move { Ok(Namespace::shared(h1, h2).with_hooks(hooks)) })
             }),
         };
-        runner::run(subject, options)
+        runner::run(subject, &options.clone().rerun(Rerun::Broken(self.name)))
     }
 }
 

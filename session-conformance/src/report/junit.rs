@@ -1,11 +1,11 @@
-//! The report for continuous integration: JUnit's XML.
+//! The report for continuous integration: the XML of `JUnit`.
 
 use std::fmt::Write;
 
 use super::{Report, RuleResult, Verdict};
 
 impl Report {
-    /// The report as JUnit's XML. What was not run is an `error`, unless that is
+    /// The report as the XML of `JUnit`. What was not run is an `error`, unless that is
     /// [allowed](crate::Options::allow_incomplete); NOT SUPPORTED and warnings are `skipped` with
     /// the reason, so that neither looks like a pass.
     #[must_use]

@@ -33,10 +33,8 @@ async fn expired_means_expires_is_not_after_now(ctx: &Context) -> Result<(), Fai
     ctx.h1.set(&id, &record).await.ok()?;
     ctx.wait_until_last(expires).await;
     for handle in [&ctx.h1, &ctx.h2] {
-        handle
-            .get(&id)
-            .await
-            .live_until(expires, "its expiry is yet to come")?;
+        let found = handle.get(&id).await.some("its expiry is yet to come");
+        ctx.before(expires, found)?;
     }
     ctx.wait_until_gone(expires).await;
     for handle in [&ctx.h1, &ctx.h2] {

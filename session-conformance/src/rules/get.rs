@@ -4,6 +4,7 @@ use session_core::ErrorKind;
 
 use crate::Rule;
 use crate::context::Context;
+use crate::describe;
 use crate::failure::{Failure, ensure};
 use crate::handle::Id;
 use crate::need::Need;
@@ -119,12 +120,10 @@ async fn get_has_no_side_effect(ctx: &Context) -> Result<(), Failure> {
     ctx.h1.set(&kept, &record).await.ok()?;
     ctx.wait_until(ctx.ticks(1)).await;
     let (h1, quiet) = (&ctx.h1, ctx.h1.quiet());
-    ctx.remark("100 times h1.get of both ids");
+    ctx.remark("100 times h1.get of both");
     for _ in 0..100 {
-        quiet
-            .get(&kept)
-            .await
-            .live_until(expires, "get does not consume it")?;
+        let kept = quiet.get(&kept).await.some("get does not consume it");
+        ctx.before(expires, kept)?;
         quiet.get(&unknown).await.none("get does not create it")?;
     }
     for handle in [h1, &ctx.h2] {
@@ -136,7 +135,10 @@ async fn get_has_no_side_effect(ctx: &Context) -> Result<(), Failure> {
                 .is(1, "one record was written, none by get")?;
         }
     }
-    h1.get(&kept).await.record(&record, "get moves no expiry")?;
+    ctx.before(
+        expires,
+        h1.get(&kept).await.record(&record, "get moves no expiry"),
+    )?;
     ctx.wait_until_gone(expires).await;
     h1.get(&kept).await.none("get does not prolong it")
 }
@@ -198,9 +200,9 @@ async fn odd_ids_are_exact_or_refused(ctx: &Context) -> Result<(), Failure> {
     for id in &odd {
         let seen = ctx.h1.get(id).await.unless(ErrorKind::InvalidId)?;
         ensure(
-            !matches!(seen, Some(Some(_))),
+            !matches!(&seen, Some(Some(_))),
             format_args!("None for {}: it was never written", id.label),
-            "another record",
+            describe::optional_record(seen.flatten().as_ref(), ctx.now()),
         )?;
         if ctx
             .h1

@@ -168,10 +168,11 @@ async fn set_replaces_the_expiry(ctx: &Context) -> Result<(), Failure> {
             .ok()?;
         let record = ctx.record_until("after", after);
         ctx.h1.set(&id, &record).await.ok()?;
-        ctx.h2
-            .get(&id)
-            .await
-            .record(&record, "the second set wrote this expiry")?;
+        let found = ctx.h2.get(&id).await;
+        ctx.before(
+            soon,
+            found.record(&record, "the second set wrote this expiry"),
+        )?;
     }
     ctx.wait_until_gone(soon).await;
     for (name, _, after) in changes {

@@ -98,22 +98,20 @@ async fn touch_moves_the_expiry(ctx: &Context) -> Result<(), Failure> {
     let (soon, late) = (ctx.ticks(1), ctx.ticks(3));
     let record = ctx.record_until("touched", Some(soon));
     ctx.h1.set(&id, &record).await.ok()?;
-    ctx.h1
-        .touch(&id, &ctx.cookie(Some(late)))
-        .await
-        .is(Touched::Touched, "it is live")?;
+    let touched = ctx.h1.touch(&id, &ctx.cookie(Some(late))).await;
+    ctx.before(soon, touched.is(Touched::Touched, "it is live"))?;
     for handle in [&ctx.h1, &ctx.h2] {
         let because = "touch moved its expiry and nothing else";
-        handle
-            .get(&id)
-            .await
-            .record_until(&record, Some(late), because)?;
+        let found = handle.get(&id).await;
+        ctx.before(late, found.record_until(&record, Some(late), because))?;
     }
     ctx.wait_until_gone(soon).await;
-    ctx.h2
+    let found = ctx
+        .h2
         .get(&id)
         .await
-        .live_until(late, "touch moved its expiry beyond now")?;
+        .some("touch moved its expiry beyond now");
+    ctx.before(late, found)?;
     ctx.wait_until_gone(late).await;
     ctx.h2
         .get(&id)
@@ -223,12 +221,9 @@ async fn touch_shortens_and_removes(ctx: &Context) -> Result<(), Failure> {
     ctx.h1.set(&over, &ctx.record("over")).await.ok()?;
     for (id, expires) in [(&shorter, Some(soon)), (&endless, None)] {
         let cookie = ctx.cookie(expires);
-        ctx.h1
-            .touch(id, &cookie)
-            .await
-            .is(Touched::Touched, "it is live")?;
-    }
-    // Whether it was there to be touched or is gone already is a matter of taste.
+        let touched = ctx.h1.touch(id, &cookie).await;
+        ctx.before(soon, touched.is(Touched::Touched, "it is live"))?;
+    } // Whether it was there to be touched or is gone already is a matter of taste.
     let past = ctx.cookie(Some(ctx.now() - ctx.timing.tick()));
     let _: Touched = ctx.h1.touch(&over, &past).await.ok()?;
     ctx.h2
