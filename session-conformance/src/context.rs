@@ -100,6 +100,22 @@ impl Context {
         }
     }
 
+    /// Ids of these texts, called after their place in the list; those that are longer than the
+    /// store declares are left out.
+    pub(crate) fn odd_ids<'a>(
+        &self,
+        label: &str,
+        texts: impl IntoIterator<Item = &'a String>,
+    ) -> Vec<Id> {
+        let limit = self.capabilities().max_id_bytes.unwrap_or(usize::MAX);
+        texts
+            .into_iter()
+            .enumerate()
+            .filter(|(_, text)| text.len() <= limit)
+            .map(|(n, text)| self.odd_id(format!("{label} {n}"), text))
+            .collect()
+    }
+
     /// A session with `{"value": value}` that ends an hour after the rule began.
     pub(crate) fn record(&self, value: &str) -> Record {
         self.record_until(value, Some(self.started + Duration::from_secs(3_600)))

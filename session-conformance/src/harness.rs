@@ -76,8 +76,8 @@ pub enum Time {
     Real {
         /// The smallest step in which the backend's clock or its answers move.
         resolution: Duration,
-        /// How much later than due the backend may let go of a record, the offset between its
-        /// clock and this machine's included.
+        /// How much later than due the backend may let go of a record. The time of a round trip
+        /// and the offset between its clock and this machine's count, too.
         lag: Duration,
     },
 }

@@ -45,7 +45,8 @@ pub fn check<H: Harness>(harness: H, test_name: &str) {
 /// # }
 /// ```
 ///
-/// The first word is the harness, a unit struct. Libtest decides at compile time which tests are
+/// The first word is the harness, a unit struct; what it has to keep (a server that was started)
+/// belongs in a `static`. Libtest decides at compile time which tests are
 /// ignored, so the lists name the [needs](crate::Need) that cannot be met: `without` those that
 /// the harness declares absent, `not_run` those that it cannot reach; `hooks` stands for all hooks
 /// but `second_handle`. Lists that differ from what the harness declares do not compile, and the

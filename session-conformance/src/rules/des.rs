@@ -122,17 +122,14 @@ async fn destroying_nothing_is_ok(ctx: &Context) -> Result<(), Failure> {
 
 async fn destroy_removes_one_id(ctx: &Context) -> Result<(), Failure> {
     let base = ctx.id("base").id.as_str().to_owned();
-    let neighbours: Vec<_> = [
+    let texts = [
         base[..31].to_owned(),
         base[1..].to_owned(),
         format!("{base}a"),
         format!("{base}-{base}"),
         base.chars().rev().collect(),
-    ]
-    .iter()
-    .enumerate()
-    .map(|(n, text)| ctx.odd_id(format!("neighbour {n}"), text))
-    .collect();
+    ];
+    let neighbours = ctx.odd_ids("neighbour", &texts);
     let gone = ctx.odd_id("id base", &base);
     for id in neighbours.iter().chain([&gone]) {
         ctx.h1.set(id, &ctx.record(&id.label)).await.ok()?;

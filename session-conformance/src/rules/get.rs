@@ -129,10 +129,8 @@ async fn get_has_no_side_effect(ctx: &Context) -> Result<(), Failure> {
     for handle in [h1, &ctx.h2] {
         handle.get(&unknown).await.none("get does not create it")?;
         if ctx.has(Need::Length) {
-            handle
-                .length()
-                .await
-                .is(1, "one record was written, none by get")?;
+            let length = handle.length().await;
+            ctx.before(expires, length.is(1, "one record was written, none by get"))?;
         }
     }
     ctx.before(
@@ -265,7 +263,7 @@ async fn id_limit(ctx: &Context) -> Result<(), Failure> {
 
 async fn similar_ids_are_different(ctx: &Context) -> Result<(), Failure> {
     // Ids that the own form can have: none of them may be refused.
-    let base = ctx.id("Case").id.as_str().to_owned() + "aZ";
+    let base = ctx.id("Case").id.as_str()[2..].to_owned() + "aZ";
     let cases = [
         base.clone(),
         base.to_ascii_lowercase(),

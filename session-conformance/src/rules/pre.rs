@@ -72,7 +72,7 @@ pub(crate) const RULES: &[Rule] = &[
 
 async fn fresh_namespace_is_empty(ctx: &Context) -> Result<(), Failure> {
     // The same id in every run, so that a harness which hands out old data is found out.
-    let marker = ctx.odd_id("id marker", "session-conformance-pre-01-marker");
+    let marker = ctx.odd_id("id marker", "conformance-pre-01-marker");
     let first = (&ctx.h1, &ctx.h2);
     let second = ctx.open_other("second").await?;
     for (h1, h2) in [first, (&second.h1, &second.h2)] {

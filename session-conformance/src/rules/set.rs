@@ -243,11 +243,7 @@ async fn set_leaves_neighbours_alone(ctx: &Context) -> Result<(), Failure> {
     let base = ctx.id("base").id.as_str().to_owned();
     let mut texts = vec![base.clone(), base[..31].to_owned(), base[1..].to_owned()];
     texts.extend(["a", "0", "-", "_", base.as_str()].map(|end| format!("{base}{end}")));
-    let ids: Vec<_> = texts
-        .iter()
-        .enumerate()
-        .map(|(n, text)| ctx.odd_id(format!("neighbour {n}"), text))
-        .collect();
+    let ids = ctx.odd_ids("neighbour", &texts);
     for id in &ids {
         ctx.h1.set(id, &ctx.record(&id.label)).await.ok()?;
     }
