@@ -20,7 +20,6 @@ pub use hooks::ReferenceHarness;
 
 /// The end of a record that touch freed of its expiry, while its text still has a date: the last
 /// moment that a date in JavaScript can name.
-const NEVER: Duration = Duration::from_millis(8_640_000_000_000_000);
 
 /// What the backend keeps of a session.
 #[derive(Clone, Debug)]
@@ -53,11 +52,7 @@ impl Row {
     ///
     /// [`ErrorKind::Decode`] if there is none.
     pub fn decode(&self) -> Result<Record> {
-        let record = Record::decode(Arc::clone(&self.text), self.expires)?;
-        if self.expires.is_none() && record.expires().is_some() {
-            return Ok(record.with_stored_expires(Some(SystemTime::UNIX_EPOCH + NEVER)));
-        }
-        Ok(record)
+        Record::decode(Arc::clone(&self.text), self.expires.into())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::cookie::encode_component;
 use crate::date::parse_iso;
 use crate::{
     Clock, Connection, CookieOptions, Data, ErrorKind, Record, RequestHead, Secrets, SessionCookie,
-    SessionId,
+    SessionId, StoredExpiry,
 };
 
 #[derive(Deserialize)]
@@ -254,7 +254,10 @@ fn rows_load_and_touch_as_in_node() {
     let vectors = vectors();
     let now = now(&vectors);
     for load in vectors.load {
-        let record = match (Record::decode(load.row.as_str(), None), &load.error) {
+        let record = match (
+            Record::decode(load.row.as_str(), StoredExpiry::InJson),
+            &load.error,
+        ) {
             (Ok(record), None) => record,
             (Err(error), Some(_)) => {
                 assert_eq!(error.kind(), ErrorKind::Decode, "{}", load.row);
@@ -299,7 +302,7 @@ fn the_time_left_is_nodes() {
     let vectors = vectors();
     let now = now(&vectors);
     for load in vectors.load.iter().filter(|load| load.error.is_none()) {
-        let record = Record::decode(load.row.as_str(), None).unwrap();
+        let record = Record::decode(load.row.as_str(), StoredExpiry::InJson).unwrap();
         let left = record
             .cookie()
             .max_age(now)

@@ -379,7 +379,9 @@ impl Bend for AliasOut {
         if let Some((text, expires)) = lent {
             let live = expires.is_none_or(|expires| expires > self.reference.now());
             let text = text.upgrade().filter(|_| live);
-            return text.map(|text| Record::decode(text, expires)).transpose();
+            return text
+                .map(|text| Record::decode(text, expires.into()))
+                .transpose();
         }
         let found = self.reference.get(id).await?;
         if let Some(record) = &found {
@@ -394,7 +396,7 @@ impl Bend for AliasOut {
         lock(&self.state).remove(id.as_str());
         // A copy of its own: the caller's is not what is lent.
         let copy: Arc<str> = record.json().into();
-        let own = Record::decode(copy, record.expires())?;
+        let own = Record::decode(copy, record.expires().into())?;
         self.reference.set(id, &own).await
     }
 

@@ -263,7 +263,8 @@ impl Bend for AliasIn {
         };
         let live = expires.is_none_or(|expires| expires > self.reference.now());
         let text = text.upgrade().filter(|_| live);
-        text.map(|text| Record::decode(text, expires)).transpose()
+        text.map(|text| Record::decode(text, expires.into()))
+            .transpose()
     }
 
     async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use session_core::{
-    Data, Error, ErrorKind, Record, Result, SessionCookie, SessionId, Store, Touched,
+    Data, Error, ErrorKind, Record, Result, SessionCookie, SessionId, Store, StoredExpiry, Touched,
 };
 
 use super::{Bend, Broken, bent, each, lock};
@@ -129,7 +129,7 @@ impl Bend for TouchShowsOld {
     async fn get(&self, id: &SessionId) -> Result<Option<Record>> {
         let found = self.reference.get(id).await?;
         found
-            .map(|record| Record::decode(record.json(), None))
+            .map(|record| Record::decode(record.json(), StoredExpiry::InJson))
             .transpose()
     }
 }

@@ -197,7 +197,7 @@ async fn set_copies_its_argument(ctx: &Context) -> Result<(), Failure> {
         ctx.h1.set(&id, &argument).await.ok()?;
         let mut own = argument.data();
         own.clear();
-        let changed = argument.with_stored_expires(Some(ctx.now()));
+        let changed = argument.with_stored_expires(Some(ctx.now()).into());
         drop((own, changed));
     }
     for handle in [&ctx.h1, &ctx.h2] {

@@ -271,6 +271,13 @@ impl SessionCookie {
         }
     }
 
+    /// Takes away an end that the backend does not know of.
+    pub(crate) fn drop_expires(&mut self) {
+        if self.expires.get().is_some() {
+            self.expires = Millis::NULL;
+        }
+    }
+
     /// Takes the expiry of `other`, in its form: none, `false`, or a time.
     pub(crate) fn move_expires(&mut self, other: &Self) {
         self.expires = other.expires;
