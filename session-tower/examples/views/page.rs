@@ -1,5 +1,6 @@
 //! The page, as HTML text.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -29,19 +30,30 @@ pub(crate) struct View<'a> {
 
 impl View<'_> {
     pub(crate) fn to_html(&self) -> String {
-        let (cookie, attributes) = self.set_cookie.split_once(';').unwrap_or((self.set_cookie, ""));
+        let (cookie, attributes) = self
+            .set_cookie
+            .split_once(';')
+            .unwrap_or((self.set_cookie, ""));
         let (name, _) = cookie.split_once('=').unwrap_or((cookie, ""));
         format!(
             include_str!("page.html"),
             views = self.views,
             views_size = if self.views < 1_000 { "" } else { "long" },
             views_unit = if self.views == 1 { "view" } else { "views" },
-            remaining = self.remaining.map_or(String::new(), |left| left.as_millis().to_string()),
+            remaining = self
+                .remaining
+                .map_or(String::new(), |left| left.as_millis().to_string()),
             fingerprint = format_args!("{:08x}", self.fingerprint),
             signed_in = self.user.is_some(),
             badge = badge(self.fingerprint),
-            expires_label = if self.remaining.is_some() { "expires in" } else { "expires when" },
-            expires = self.remaining.map_or("you close the browser".to_owned(), words),
+            expires_label = if self.remaining.is_some() {
+                "expires in"
+            } else {
+                "expires when"
+            },
+            expires = self
+                .remaining
+                .map_or("you close the browser".to_owned(), words),
             story = self.story(),
             you = self.you(),
             cookie_name = escape(name),
@@ -124,7 +136,7 @@ fn badge(fingerprint: u32) -> String {
     for cell in 0..15_u32 {
         if fingerprint >> cell & 1 == 1 {
             let (x, y) = (cell % 3, cell / 3);
-            for x in [x, 4 - x] {
+            for x in BTreeSet::from([x, 4 - x]) {
                 let _ = write!(svg, r#"<rect x="{x}" y="{y}" width="1" height="1"/>"#);
             }
         }
