@@ -283,7 +283,7 @@ impl Data {
             .sum();
         let mut out = String::with_capacity(size + 128);
         out.push('{');
-        let mut write_cookie = |out: &mut String, index: usize| {
+        let write_cookie = |out: &mut String, index: usize| {
             if index == self.cookie_at {
                 out.push_str("\"cookie\":");
                 cookie.write_json(out);

@@ -140,8 +140,8 @@ impl Error {
         }
     }
 
-    /// A JSON error whose text is cut down to the place: serde_json quotes the value it met, and a
-    /// value is session data.
+    /// A JSON error whose text is cut down to the place: the original quotes the value it met,
+    /// and a value is session data.
     pub(crate) fn from_json(
         kind: ErrorKind,
         operation: &'static str,

@@ -94,6 +94,14 @@ impl Record {
         self
     }
 
+    /// Moves the expiry as a touch does, for a store that holds records rather than rows: to the
+    /// one of `cookie`, later, earlier or none. `stored_expires` is when the store will drop the
+    /// record. The text and the other settings stay.
+    pub fn touch(&mut self, cookie: &SessionCookie, stored_expires: Option<SystemTime>) {
+        self.cookie.move_expires(cookie);
+        self.stored_expires = stored_expires.and_then(StoredExpires::new);
+    }
+
     /// The session's JSON: what is to be stored, or what was read.
     #[must_use]
     pub fn json(&self) -> &str {
@@ -202,6 +210,30 @@ mod tests {
         let record = Record::decode(row("1", r#""1970-01-01T01:00:00.000Z""#), None).unwrap();
         assert_eq!(record.expires(), Some(SystemTime::UNIX_EPOCH + HOUR));
         assert_eq!(record.stored_expires(), None);
+    }
+
+    #[test]
+    fn a_touch_moves_the_expiry_and_nothing_else() {
+        let now = SystemTime::UNIX_EPOCH;
+        let text = row("60000", r#""1970-01-01T00:01:00.000Z""#);
+        let mut record = Record::decode(text.as_str(), None).unwrap();
+        let mut cookie = SessionCookie::new();
+        cookie.set_path("/elsewhere");
+        for age in [Some(HOUR), Some(Duration::from_millis(1)), None] {
+            cookie.set_max_age(age, now);
+            record.touch(&cookie, cookie.expires());
+            assert_eq!(record.expires(), age.map(|age| now + age));
+            assert_eq!(record.stored_expires(), record.expires());
+        }
+        record.touch(&cookie, Some(now + HOUR));
+        assert_eq!(record.expires(), None);
+        assert!(record.is_expired(now + HOUR));
+        assert_eq!(record.json(), text);
+        assert_eq!(record.cookie().path(), "/");
+        assert_eq!(
+            record.cookie().original_max_age(),
+            Some(Duration::from_secs(60))
+        );
     }
 
     #[test]

@@ -60,7 +60,8 @@ impl Secrets {
                      32 random ones (is an environment variable unset?)",
                     index + 1
                 ))),
-                secret => Ok(Hmac::new_from_slice(secret).expect("HMAC takes keys of any length")),
+                secret => Hmac::new_from_slice(secret)
+                    .map_err(|error| Error::config("not a key").with_source(error)),
             })
             .collect::<Result<Box<[_]>>>()?;
         if keys.is_empty() {

@@ -6,7 +6,7 @@ mod scalar;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
@@ -19,6 +19,7 @@ use millis::Millis;
 use scalar::Scalar;
 
 pub(crate) use header::{encode_component, is_token, named_values};
+pub(crate) use options::Template;
 pub use options::{CookieOptions, SameSiteOption, SecureOption};
 
 /// The `SameSite` attribute (RFC 6265bis, section 5.6.7).
@@ -101,7 +102,7 @@ impl SessionCookie {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            attributes: Arc::default(),
+            attributes: Arc::clone(&DEFAULT_ATTRIBUTES),
             original_max_age: Millis::NULL,
             expires: Millis::NULL,
         }
@@ -270,6 +271,11 @@ impl SessionCookie {
         }
     }
 
+    /// Takes the expiry of `other`, in its form: none, `false`, or a time.
+    pub(crate) fn move_expires(&mut self, other: &Self) {
+        self.expires = other.expires;
+    }
+
     /// Whether both cookies take the same place in a browser (RFC 6265, section 5.3, step 11).
     pub(crate) fn same_place(&self, other: &Self) -> bool {
         self.path() == other.path()
@@ -423,11 +429,12 @@ impl<'de> Visitor<'de> for RowVisitor {
     }
 }
 
-/// Most rows have the default attributes: they share one allocation.
+/// Most cookies have the default attributes: they share one allocation.
+static DEFAULT_ATTRIBUTES: LazyLock<Arc<Attributes>> = LazyLock::new(Arc::default);
+
 fn shared(attributes: Attributes) -> Arc<Attributes> {
-    static DEFAULT: std::sync::LazyLock<Arc<Attributes>> = std::sync::LazyLock::new(Arc::default);
-    if attributes == **DEFAULT {
-        Arc::clone(&DEFAULT)
+    if attributes == **DEFAULT_ATTRIBUTES {
+        Arc::clone(&DEFAULT_ATTRIBUTES)
     } else {
         Arc::new(attributes)
     }

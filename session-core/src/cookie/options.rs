@@ -7,7 +7,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::attributes::{Attribute, Attributes, SameSiteForm, SecureForm};
 use super::scalar::Scalar;
-use super::{Millis, Priority, SameSite, SessionCookie, number_to_millis, read_expires};
+use super::{Millis, Priority, SameSite, SessionCookie, number_to_millis, read_expires, shared};
 use crate::Result;
 use crate::clock::{duration_to_millis, to_millis};
 
@@ -173,6 +173,12 @@ impl CookieOptions {
     }
 }
 
+impl CookieOptions {
+    pub(crate) fn cookie_path(&self) -> &str {
+        self.attributes.path.text().unwrap_or("/")
+    }
+}
+
 impl Default for CookieOptions {
     fn default() -> Self {
         Self::new()
@@ -244,7 +250,7 @@ impl Template {
                 SameSite::Lax
             });
         }
-        Stamp(Arc::new(attributes))
+        Stamp(shared(attributes))
     }
 
     pub(crate) fn cookie(&self, secure: bool, now: SystemTime) -> SessionCookie {
@@ -323,8 +329,9 @@ fn expires<E: de::Error>(value: &Scalar<'_>) -> Result<Lifetime, E> {
 
 #[cfg(test)]
 impl CookieOptions {
-    pub(super) fn with_lifetime(mut self, lifetime: Lifetime) -> Self {
-        self.lifetime = lifetime;
+    /// Node's `maxAge: undefined`, which JSON cannot say.
+    pub(crate) fn without_lifetime(mut self) -> Self {
+        self.lifetime = Lifetime::Undefined;
         self
     }
 }

@@ -1,0 +1,354 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
+
+use http::HeaderValue;
+
+use crate::options::{OnStoreError, Unset};
+use crate::session::{Phase, Shared, State};
+use crate::{ErrorKind, Outcome, Result, Session, Touched};
+
+/// One request and its response, as the session sees them.
+///
+/// Clones are handles on the same exchange: an adapter keeps one and passes another along with
+/// the request.
+#[derive(Clone)]
+pub struct Exchange(Arc<Shared>);
+
+/// What is left to do with a live session at the end of its request.
+#[derive(Debug, PartialEq, Eq)]
+enum Work {
+    Nothing,
+    /// A new session is not saved, because its cookie could not be sent.
+    Withhold,
+    Touch,
+    Write,
+    /// The old id of a session that was regenerated and saved is still in the store.
+    Retire,
+}
+
+impl Exchange {
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    /// The name of the session cookie.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.config.options.name
+    }
+
+    /// Whether the store is to be asked before the handler runs: the request carries a session,
+    /// and sessions are not loaded [lazily](crate::SessionOptions::lazy).
+    #[must_use]
+    pub fn loads_first(&self) -> bool {
+        !self.0.config.options.lazy && self.0.origin.cookie_id.is_some()
+    }
+
+    /// Loads the session without handing it out.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::get`](crate::Store::get), unless they are to be
+    /// [served without a session](OnStoreError::ServeWithoutSession). A record that cannot be
+    /// decoded is no error: it counts as no session and is left alone.
+    pub async fn load(&self) -> Result<()> {
+        let shared = &*self.0;
+        let _io = shared.io.lock().await;
+        if shared.state().phase != Phase::NotLoaded {
+            return Ok(());
+        }
+        let found = match &shared.origin.cookie_id {
+            Some(id) => shared.config.store().get(id).await,
+            None => Ok(None),
+        };
+        let cookie = shared.config.new_cookie(&shared.origin);
+        let mut state = shared.state();
+        match found {
+            Ok(Some(record)) => {
+                state.id.clone_from(&shared.origin.cookie_id);
+                state.adopt(record);
+            }
+            Ok(None) => state.start_live(cookie),
+            Err(error) if error.kind() == ErrorKind::Decode => {
+                tracing::warn!(%error, "a stored session cannot be read; starting a new one");
+                state.start_live(cookie);
+            }
+            Err(error) if self.is_lenient() => {
+                tracing::warn!(%error, "the session store failed; serving without a session");
+                state.phase = Phase::Unavailable;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The session for the handler, loaded now if it has not been before; a new one if the request
+    /// carries none that is stored.
+    ///
+    /// `None` if the store failed and the request is to be served without a session.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`load`](Self::load).
+    pub async fn session(&self) -> Result<Option<Session>> {
+        let shared = &self.0;
+        shared.accessed.store(true, Ordering::Relaxed);
+        let mut phase = shared.state().phase;
+        if phase == Phase::NotLoaded {
+            self.load().await?;
+            phase = shared.state().phase;
+        }
+        Ok((phase != Phase::Unavailable).then(|| Session(Arc::clone(shared))))
+    }
+
+    /// Ends the exchange if that needs neither the store nor a cookie: most requests without a
+    /// session. `None` if [`finish`](Self::finish) has work to do.
+    #[must_use]
+    pub fn finish_idle(&self) -> Option<Outcome> {
+        let shared = &*self.0;
+        let mut state = shared.state();
+        let idle = match state.phase {
+            Phase::NotLoaded => shared.origin.cookie_id.is_some() || !self.saves_new(),
+            Phase::Gone | Phase::Unavailable => true,
+            Phase::Live if self.is_new(&state) && !state.written => {
+                let work = self.work(&state);
+                if work == Work::Withhold {
+                    tracing::warn!(
+                        "a new session was not saved: its cookie is Secure and the connection is \
+                         not (behind a proxy, is the `proxy` option set?)"
+                    );
+                }
+                state.dropped_cookie.is_none() && matches!(work, Work::Nothing | Work::Withhold)
+            }
+            Phase::Live => false,
+            Phase::Destroyed | Phase::Unset => false,
+        };
+        idle.then(|| {
+            state.finished = true;
+            self.outcome([None, None])
+        })
+    }
+
+    /// Ends the exchange: writes the session, touches it or leaves it alone, and says which
+    /// cookie to set. Call it before the response's head is sent, so that the next request of the
+    /// client finds what this one wrote.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store, and of a cookie that cannot be put into a header. The response then
+    /// has to be an error: what the handler wanted saved was not.
+    pub async fn finish(&self) -> Result<Outcome> {
+        if let Some(outcome) = self.finish_idle() {
+            return Ok(outcome);
+        }
+        let shared = &*self.0;
+        let _io = shared.io.lock().await;
+        let phase = {
+            let mut state = shared.state();
+            if state.phase == Phase::NotLoaded {
+                state.phase = Phase::Live;
+            }
+            state.phase
+        };
+        let cookies = match phase {
+            Phase::Live => self.finish_live().await?,
+            Phase::Unset => self.finish_unset().await?,
+            Phase::Destroyed => [self.removal()?, None],
+            Phase::NotLoaded | Phase::Gone | Phase::Unavailable => [None, None],
+        };
+        shared.state().finished = true;
+        Ok(self.outcome(cookies))
+    }
+
+    async fn finish_live(&self) -> Result<[Option<HeaderValue>; 2]> {
+        let shared = &*self.0;
+        let work = self.work(&shared.state());
+        let done = match work {
+            Work::Nothing | Work::Withhold => Ok(()),
+            Work::Touch => self.touch().await,
+            Work::Write => shared.write().await,
+            Work::Retire => shared.retire().await,
+        };
+        match done {
+            Ok(()) => {}
+            // Logged out, regenerated or expired meanwhile: there is nothing to keep alive, and
+            // the browser may already have the cookie of the session that came after.
+            Err(error) if error.kind() == ErrorKind::Missing => return Ok([None, None]),
+            Err(error) => return Err(error),
+        }
+        self.cookies(&mut shared.state(), &work)
+    }
+
+    async fn finish_unset(&self) -> Result<[Option<HeaderValue>; 2]> {
+        if self.0.config.options.unset == Unset::Keep {
+            return Ok([None, None]);
+        }
+        self.0.remove().await?;
+        Ok([self.removal()?, None])
+    }
+
+    async fn touch(&self) -> Result<()> {
+        let shared = &*self.0;
+        let (id, cookie) = {
+            let mut state = shared.state();
+            state.cookie.touch(shared.config.clock().now());
+            let Some(id) = state.id.clone() else {
+                return Ok(());
+            };
+            (id, state.cookie.clone())
+        };
+        match shared.config.store().touch(&id, &cookie).await {
+            Ok(Touched::Touched) => Ok(()),
+            Ok(Touched::Missing) => Err(shared.gone("touch")),
+            Err(error) if self.is_lenient() && error.kind() != ErrorKind::Missing => {
+                tracing::warn!(%error, "the session could not be touched");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The table of EXPRESS 2.7, with its departures.
+    fn work(&self, state: &State) -> Work {
+        let options = &self.0.config.options;
+        let changed = state.data_changed() || state.settings_changed();
+        if self.is_new(state) {
+            let wanted =
+                changed || (!state.written && (state.regenerated || options.save_uninitialized));
+            return match (wanted, self.is_sendable(state)) {
+                (true, true) => Work::Write,
+                (true, false) => Work::Withhold,
+                (false, _) if state.retired.is_some() && state.written => Work::Retire,
+                (false, _) => Work::Nothing,
+            };
+        }
+        if changed || (options.resave && !state.written) {
+            Work::Write
+        } else if self.0.config.capabilities.touch
+            && !state.written
+            && self.touch_is_due(state, options.clock.now())
+        {
+            Work::Touch
+        } else {
+            Work::Nothing
+        }
+    }
+
+    /// Whether `touch_after` has passed since the session was last touched. Where nobody keeps
+    /// that time, it has.
+    fn touch_is_due(&self, state: &State, now: SystemTime) -> bool {
+        let config = &self.0.config;
+        let Some(record) = &state.stored else {
+            return true;
+        };
+        let cookie = record.cookie();
+        let last = match (cookie.expires(), cookie.original_max_age()) {
+            (Some(expires), Some(max_age)) => expires.checked_sub(max_age),
+            (None, None) => record
+                .stored_expires()
+                .zip(config.capabilities.default_ttl)
+                .and_then(|(expires, ttl)| expires.checked_sub(ttl)),
+            _ => None,
+        };
+        let since = last.and_then(|last| now.duration_since(last).ok());
+        since.is_none_or(|since| since >= config.options.touch_after)
+    }
+
+    /// The cookie to set after `work` was done, and the one to drop.
+    fn cookies(&self, state: &mut State, work: &Work) -> Result<[Option<HeaderValue>; 2]> {
+        let shared = &*self.0;
+        let options = &shared.config.options;
+        let sent = if self.is_new(state) {
+            state.written
+        } else {
+            // With `touch_after`, the cookie moves when the row does.
+            let moved = state.written || *work == Work::Touch || !shared.config.capabilities.touch;
+            (options.rolling && moved)
+                || state.settings_ever_changed()
+                || (state.data_ever_changed() && state.cookie.has_expires())
+        };
+        if !sent {
+            // A session that was destroyed, and nothing came after it.
+            let ended = state.dropped_cookie.is_some() && !state.regenerated;
+            return Ok([if ended { removal(shared, state)? } else { None }, None]);
+        }
+        if !self.is_sendable(state) {
+            tracing::warn!(
+                "the session cookie was withheld: it is Secure and the connection is not"
+            );
+            return Ok([None, None]);
+        }
+        if !state.written && *work != Work::Touch {
+            state.cookie.touch(options.clock.now());
+        }
+        let Some(id) = &state.id else {
+            return Ok([None, None]);
+        };
+        let cookie = state
+            .cookie
+            .to_header(&options.name, &shared.config.cookie_value(id))?;
+        let elsewhere = state
+            .dropped_cookie
+            .as_ref()
+            .is_some_and(|old| !old.same_place(&state.cookie));
+        Ok([
+            Some(cookie),
+            if elsewhere {
+                removal(shared, state)?
+            } else {
+                None
+            },
+        ])
+    }
+
+    fn removal(&self) -> Result<Option<HeaderValue>> {
+        removal(&self.0, &self.0.state())
+    }
+
+    /// Whether the session's id is not the one that the request came with.
+    fn is_new(&self, state: &State) -> bool {
+        state.id.is_none() || state.id != self.0.origin.cookie_id
+    }
+
+    fn is_sendable(&self, state: &State) -> bool {
+        self.0.origin.secure || !state.cookie.secure()
+    }
+
+    fn saves_new(&self) -> bool {
+        self.0.config.options.save_uninitialized
+    }
+
+    fn is_lenient(&self) -> bool {
+        self.0.config.options.on_store_error == OnStoreError::ServeWithoutSession
+    }
+
+    fn outcome(&self, cookies: [Option<HeaderValue>; 2]) -> Outcome {
+        Outcome {
+            cookies,
+            no_store: self.0.config.options.no_store,
+            vary: self.0.accessed.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// The header that makes the browser drop the cookie it came with.
+fn removal(shared: &Shared, state: &State) -> Result<Option<HeaderValue>> {
+    if !shared.origin.had_cookie {
+        return Ok(None);
+    }
+    let cookie = state.dropped_cookie.as_ref().unwrap_or(&state.cookie);
+    cookie
+        .to_removal_header(&shared.config.options.name)
+        .map(Some)
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("name", &self.name())
+            .field("phase", &self.0.state().phase)
+            .finish_non_exhaustive()
+    }
+}

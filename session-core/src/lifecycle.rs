@@ -1,0 +1,220 @@
+use std::fmt;
+use std::sync::Arc;
+
+use crate::contention::Contention;
+use crate::cookie::{Template, encode_component, is_token};
+use crate::exchange::Exchange;
+use crate::options::CookieSource;
+use crate::request::{OwnedHead, path_matches};
+use crate::session::{Phase, Shared, State};
+use crate::{
+    Capabilities, Clock, Error, RequestHead, Result, Session, SessionCookie, SessionId,
+    SessionOptions, Store,
+};
+
+/// The request lifecycle, free of any web framework: every decision about loading, saving,
+/// touching and setting a cookie is made here.
+///
+/// An adapter calls [`begin`](Self::begin) with what it knows of a request, hands the
+/// [`Exchange`]'s session to the handler, and puts what [`Exchange::finish`] returns into the
+/// response's headers before it sends them.
+///
+/// ```
+/// # use session_core::*;
+/// # async fn adapter(store: impl Store, request: http::Request<()>) -> Result<http::Response<()>> {
+/// let lifecycle = Lifecycle::new(SessionOptions::new(store, Secrets::new("keyboard cat")?))?;
+///
+/// let head = RequestHead {
+///     method: request.method(),
+///     uri: request.uri(),
+///     headers: request.headers(),
+///     connection: Connection::Plain,
+/// };
+/// let mut response = http::Response::new(());
+/// if let Some(exchange) = lifecycle.begin(&head) {
+///     if let Some(session) = exchange.session().await? {
+///         session.update("views", |views: Option<u32>| views.unwrap_or(0) + 1)?;
+///     }
+///     exchange.finish().await?.apply(response.headers_mut());
+/// }
+/// # Ok(response)
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Lifecycle(Arc<Config>);
+
+/// The options, checked and made ready for use.
+pub(crate) struct Config {
+    pub(crate) options: SessionOptions,
+    pub(crate) capabilities: Capabilities,
+    /// The fixed cookie settings; `None` where the application is asked per request.
+    template: Option<Template>,
+    pub(crate) contention: Contention,
+}
+
+impl Config {
+    /// The cookie of a session that is made now.
+    pub(crate) fn new_cookie(&self, origin: &Origin) -> SessionCookie {
+        let now = self.clock().now();
+        match (&self.template, &origin.head) {
+            (Some(template), _) => template.cookie(origin.secure, now),
+            (None, Some(head)) => self
+                .options
+                .cookie
+                .settings(&head.borrow())
+                .to_cookie(origin.secure, now),
+            // A session that was opened outside of a request keeps to the defaults.
+            (None, None) => SessionCookie::new(),
+        }
+    }
+
+    fn covers(&self, head: &RequestHead<'_>) -> bool {
+        let path = head.uri.path();
+        match &self.template {
+            Some(template) => path_matches(path, template.path()),
+            None => path_matches(path, self.options.cookie.settings(head).cookie_path()),
+        }
+    }
+
+    pub(crate) fn new_id(&self, origin: &Origin) -> SessionId {
+        match (&self.options.genid, &origin.head) {
+            (Some(genid), Some(head)) => genid(&head.borrow()),
+            _ => SessionId::random(),
+        }
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.options.clock
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.options.store
+    }
+
+    /// The cookie's value for `id`: signed, and encoded as for a URL.
+    pub(crate) fn cookie_value(&self, id: &SessionId) -> String {
+        encode_component(&self.options.secrets.sign(id)).into_owned()
+    }
+}
+
+/// What the lifecycle remembers of a request.
+pub(crate) struct Origin {
+    /// The id that the request's cookie carries, if its signature holds.
+    pub(crate) cookie_id: Option<SessionId>,
+    /// Whether the request had a cookie of our name, valid or not.
+    pub(crate) had_cookie: bool,
+    pub(crate) secure: bool,
+    /// Kept only where a function of the application's will want it.
+    head: Option<Box<OwnedHead>>,
+}
+
+impl Lifecycle {
+    /// Checks the options.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a name that is no cookie name and for
+    /// cookie attributes that a header cannot hold.
+    pub fn new(options: SessionOptions) -> Result<Self> {
+        if !is_token(&options.name) {
+            return Err(Error::config(format!(
+                "`{}` is no cookie name; use letters, digits and any of !#$%&'*+-.^_`|~",
+                options.name.escape_debug()
+            )));
+        }
+        let template = match &options.cookie {
+            CookieSource::Fixed(cookie) => Some(Template::new(cookie)?),
+            CookieSource::PerRequest(_) => None,
+        };
+        Ok(Self(Arc::new(Config {
+            capabilities: options.store.capabilities(),
+            template,
+            contention: Contention::default(),
+            options,
+        })))
+    }
+
+    /// The name of the session cookie.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.options.name
+    }
+
+    /// The clock that max ages are counted on.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        self.0.clock()
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.options.store
+    }
+
+    /// Starts a request: finds its cookie and checks the signature. Asks the store nothing.
+    ///
+    /// `None` if the cookie's path does not cover the request, which is then served without a
+    /// session.
+    #[must_use]
+    pub fn begin(&self, head: &RequestHead<'_>) -> Option<Exchange> {
+        let config = &*self.0;
+        let options = &config.options;
+        if !config.covers(head) {
+            return None;
+        }
+        let (cookie_id, had_cookie) = head.session_id(&options.name, &options.secrets);
+        let keeps_head = options.genid.is_some() || config.template.is_none();
+        let origin = Origin {
+            cookie_id,
+            had_cookie,
+            secure: head.is_secure(options.proxy),
+            head: keeps_head.then(|| Box::new(head.keep())),
+        };
+        Some(Exchange::new(Shared::new(Arc::clone(&self.0), origin)))
+    }
+
+    /// Opens a stored session outside of a request: for a task that outlives its request, a
+    /// command-line tool, a background job. Nothing is saved but by [`Session::save`].
+    ///
+    /// `None` if there is no such session.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::get`].
+    pub async fn open(&self, id: &SessionId) -> Result<Option<Session>> {
+        let Some(record) = self.0.store().get(id).await? else {
+            return Ok(None);
+        };
+        let origin = Origin {
+            cookie_id: None,
+            had_cookie: false,
+            secure: true,
+            head: None,
+        };
+        let shared = Shared::new(Arc::clone(&self.0), origin);
+        {
+            let mut state = shared.state();
+            state.id = Some(id.clone());
+            state.adopt(record);
+        }
+        Ok(Some(Session(Arc::new(shared))))
+    }
+}
+
+impl fmt::Debug for Lifecycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Lifecycle").field(&self.0.options).finish()
+    }
+}
+
+impl Shared {
+    fn new(config: Arc<Config>, origin: Origin) -> Self {
+        // Where a session may be stored, its cookie is made only if there turns out to be none.
+        let cookie = match origin.cookie_id {
+            Some(_) => SessionCookie::new(),
+            None => config.new_cookie(&origin),
+        };
+        Self::with_state(config, origin, State::new(Phase::NotLoaded, cookie))
+    }
+}

@@ -1,0 +1,85 @@
+use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
+use http::{HeaderMap, HeaderValue};
+
+/// What a finished exchange wants in the response's headers.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Outcome {
+    /// The cookie to set, and one to drop if that lies elsewhere.
+    pub(crate) cookies: [Option<HeaderValue>; 2],
+    pub(crate) no_store: bool,
+    pub(crate) vary: bool,
+}
+
+impl Outcome {
+    /// The `Set-Cookie` headers, if any.
+    pub fn cookies(&self) -> impl Iterator<Item = &HeaderValue> {
+        self.cookies.iter().flatten()
+    }
+
+    /// Puts the headers into a response: `Set-Cookie` beside those that are there, `Vary: Cookie`
+    /// if the handler asked for the session, and `Cache-Control: no-store` if a cookie is set and
+    /// the response has no `Cache-Control` of its own.
+    pub fn apply(self, headers: &mut HeaderMap) {
+        if self.vary && !varies_by_cookie(headers) {
+            headers.append(VARY, HeaderValue::from_static("cookie"));
+        }
+        if self.no_store && self.cookies().next().is_some() && !headers.contains_key(CACHE_CONTROL)
+        {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        for cookie in self.cookies.into_iter().flatten() {
+            headers.append(SET_COOKIE, cookie);
+        }
+    }
+}
+
+fn varies_by_cookie(headers: &HeaderMap) -> bool {
+    headers.get_all(VARY).iter().any(|value| {
+        value.as_bytes().split(|byte| *byte == b',').any(|name| {
+            let name = name.trim_ascii();
+            name == b"*" || name.eq_ignore_ascii_case(b"cookie")
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome() -> Outcome {
+        Outcome {
+            cookies: [Some(HeaderValue::from_static("a=1")), None],
+            no_store: true,
+            vary: true,
+        }
+    }
+
+    #[test]
+    fn headers_that_are_there_are_kept() {
+        let mut headers = HeaderMap::new();
+        headers.append(SET_COOKIE, HeaderValue::from_static("b=2"));
+        headers.append(VARY, HeaderValue::from_static("accept, COOKIE"));
+        headers.append(CACHE_CONTROL, HeaderValue::from_static("private"));
+        outcome().apply(&mut headers);
+        let all = |name| headers.get_all(name).iter().collect::<Vec<_>>();
+        assert_eq!(all(SET_COOKIE), ["b=2", "a=1"]);
+        assert_eq!(all(VARY), ["accept, COOKIE"]);
+        assert_eq!(all(CACHE_CONTROL), ["private"]);
+    }
+
+    #[test]
+    fn without_a_cookie_a_response_may_be_stored() {
+        let mut headers = HeaderMap::new();
+        Outcome {
+            cookies: [None, None],
+            ..outcome()
+        }
+        .apply(&mut headers);
+        assert_eq!(headers.len(), 1);
+        assert_eq!(headers[VARY], "cookie");
+        outcome().apply(&mut headers);
+        assert_eq!(headers[CACHE_CONTROL], "no-store");
+        assert_eq!(headers.get_all(VARY).iter().count(), 1);
+    }
+}

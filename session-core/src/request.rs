@@ -1,0 +1,192 @@
+use std::fmt;
+
+use http::{HeaderMap, Method, Uri, header};
+
+use crate::SessionId;
+use crate::cookie::named_values;
+use crate::secrets::Secrets;
+
+/// How much is known of the connection that a request came over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Connection {
+    /// Not encrypted, as far as this process can see.
+    #[default]
+    Plain,
+    /// The connection to this process is encrypted: always secure.
+    Encrypted,
+    /// Something that the application trusts says that the client's connection is encrypted: what
+    /// `req.secure` is in Express with its `trust proxy`. Counts unless `proxy` is `false`.
+    VouchedFor,
+}
+
+/// What the lifecycle reads of a request.
+#[derive(Clone, Copy)]
+pub struct RequestHead<'a> {
+    /// The method, for `genid` and cookie functions.
+    pub method: &'a Method,
+    /// The URI as the client sent it, before a router cut anything off.
+    pub uri: &'a Uri,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The connection.
+    pub connection: Connection,
+}
+
+impl RequestHead<'_> {
+    /// Whether the request came over a secure connection, as express-session's `issecure` sees it.
+    ///
+    /// | `proxy` | secure if |
+    /// |---|---|
+    /// | any | the connection is [`Encrypted`](Connection::Encrypted) |
+    /// | `None` | it is [`VouchedFor`](Connection::VouchedFor) |
+    /// | `Some(true)` | `X-Forwarded-Proto`, up to its first comma, is `https` in any case |
+    /// | `Some(false)` | never else |
+    #[must_use]
+    pub fn is_secure(&self, proxy: Option<bool>) -> bool {
+        match (self.connection, proxy) {
+            (Connection::Encrypted, _) => true,
+            (connection, None) => connection == Connection::VouchedFor,
+            (_, Some(trusted)) => trusted && self.forwarded_proto_is_https(),
+        }
+    }
+
+    fn forwarded_proto_is_https(&self) -> bool {
+        let Some(value) = self.headers.get("x-forwarded-proto") else {
+            return false;
+        };
+        let first = value
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .next()
+            .unwrap_or_default();
+        first.trim_ascii().eq_ignore_ascii_case(b"https")
+    }
+
+    /// The id in the first cookie called `name` whose signature holds, and whether there was any
+    /// cookie of that name at all.
+    pub(crate) fn session_id(&self, name: &str, secrets: &Secrets) -> (Option<SessionId>, bool) {
+        let mut present = false;
+        let id = self
+            .headers
+            .get_all(header::COOKIE)
+            .iter()
+            .flat_map(|value| named_values(value.as_bytes(), name))
+            .inspect(|_| present = true)
+            .find_map(|value| secrets.unsign(&value));
+        (id, present)
+    }
+
+    pub(crate) fn keep(self) -> OwnedHead {
+        OwnedHead {
+            method: self.method.clone(),
+            uri: self.uri.clone(),
+            headers: self.headers.clone(),
+            connection: self.connection,
+        }
+    }
+}
+
+/// Headers hold cookies, which are secrets.
+impl fmt::Debug for RequestHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestHead")
+            .field("method", self.method)
+            .field("path", &self.uri.path())
+            .field("connection", &self.connection)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A head that outlives its request's handling, for functions that are called later.
+pub(crate) struct OwnedHead {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    connection: Connection,
+}
+
+impl OwnedHead {
+    pub(crate) fn borrow(&self) -> RequestHead<'_> {
+        RequestHead {
+            method: &self.method,
+            uri: &self.uri,
+            headers: &self.headers,
+            connection: self.connection,
+        }
+    }
+}
+
+/// Whether a cookie with `cookie_path` is sent to `path` (RFC 6265, section 5.1.4).
+pub(crate) fn path_matches(path: &str, cookie_path: &str) -> bool {
+    match path.strip_prefix(cookie_path) {
+        Some(rest) => rest.is_empty() || cookie_path.ends_with('/') || rest.starts_with('/'),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_match_by_segments() {
+        for (path, cookie_path, matches) in [
+            ("/", "/", true),
+            ("/foo", "/", true),
+            ("*", "/", false),
+            ("/foo", "/foo", true),
+            ("/foo/", "/foo", true),
+            ("/foo/bar", "/foo", true),
+            ("/foobar", "/foo", false),
+            ("/foo", "/foo/", false),
+            ("/foo/bar", "/foo/", true),
+            ("/Foo", "/foo", false),
+            ("/a%20b", "/a b", false),
+        ] {
+            assert_eq!(
+                path_matches(path, cookie_path),
+                matches,
+                "{path} {cookie_path}"
+            );
+        }
+    }
+
+    #[test]
+    fn security_of_a_connection_follows_the_table() {
+        use Connection::{Encrypted, Plain, VouchedFor};
+        let secure = |connection, forwarded: Option<&'static str>, proxy| {
+            let mut headers = HeaderMap::new();
+            if let Some(value) = forwarded {
+                headers.insert("x-forwarded-proto", value.parse().unwrap());
+            }
+            let (method, uri) = (Method::GET, Uri::from_static("/"));
+            RequestHead {
+                method: &method,
+                uri: &uri,
+                headers: &headers,
+                connection,
+            }
+            .is_secure(proxy)
+        };
+        let https = Some("https");
+        for proxy in [None, Some(true), Some(false)] {
+            assert!(secure(Encrypted, None, proxy));
+            assert!(!secure(Plain, None, proxy));
+        }
+        assert!(secure(VouchedFor, None, None));
+        assert!(!secure(VouchedFor, https, Some(false)));
+        assert!(!secure(VouchedFor, None, Some(true)));
+        assert!(!secure(Plain, https, None));
+        assert!(!secure(Plain, https, Some(false)));
+        for (value, expected) in [
+            ("https", true),
+            (" HTTPS , http", true),
+            ("http,https", false),
+            ("", false),
+            ("https://", false),
+        ] {
+            assert_eq!(secure(Plain, Some(value), Some(true)), expected, "{value}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+use std::sync::Arc;
+
+use crate::Result;
+use crate::data::Data;
+
+/// Makes the new value of a key from its old one, both as JSON.
+pub(crate) type UpdateFn = dyn Fn(Option<&str>) -> Result<Arc<str>> + Send + Sync;
+
+/// One change of a session's data, to be made again on what another request has written.
+#[derive(Clone)]
+pub(crate) enum Edit {
+    Insert(Box<str>, Arc<str>),
+    Remove(Box<str>),
+    Update(Box<str>, Arc<UpdateFn>),
+    Retain(Arc<[String]>),
+    Clear,
+}
+
+impl Edit {
+    fn apply(&self, data: &mut Data) -> Result<()> {
+        match self {
+            Self::Insert(key, value) => data.insert_text(key, Arc::clone(value)),
+            Self::Remove(key) => {
+                data.remove(key);
+            }
+            Self::Update(key, update) => {
+                let value = update(data.raw(key))?;
+                data.insert_text(key, value);
+            }
+            Self::Retain(keys) => data.retain(keys),
+            Self::Clear => data.clear(),
+        }
+        Ok(())
+    }
+
+    /// The key whose earlier edits this one makes void.
+    fn overrides(&self) -> Option<&str> {
+        match self {
+            Self::Insert(key, _) | Self::Remove(key) => Some(key),
+            Self::Update(..) | Self::Retain(_) | Self::Clear => None,
+        }
+    }
+
+    fn key(&self) -> Option<&str> {
+        match self {
+            Self::Insert(key, _) | Self::Remove(key) | Self::Update(key, _) => Some(key),
+            Self::Retain(_) | Self::Clear => None,
+        }
+    }
+}
+
+/// The edits since a session was last loaded or written, in order, each with its number.
+#[derive(Clone, Default)]
+pub(crate) struct Edits {
+    log: Vec<(u64, Edit)>,
+    last: u64,
+}
+
+impl Edits {
+    pub(crate) fn push(&mut self, edit: Edit) {
+        if matches!(edit, Edit::Clear) {
+            self.log.clear();
+        } else if let Some(key) = edit.overrides() {
+            self.log.retain(|(_, earlier)| earlier.key() != Some(key));
+        }
+        self.last += 1;
+        self.log.push((self.last, edit));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.log.is_empty()
+    }
+
+    /// The number of the last edit ever pushed.
+    pub(crate) fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Takes over the edits of `other` up to `number`.
+    pub(crate) fn extend_through(&mut self, other: &Self, number: u64) {
+        let written = other.log.iter().filter(|(own, _)| *own <= number);
+        self.log.extend(written.cloned());
+    }
+
+    /// Forgets the edits up to `number`, which have been written.
+    pub(crate) fn forget_through(&mut self, number: u64) {
+        self.log.retain(|(own, _)| *own > number);
+    }
+
+    pub(crate) fn forget_all(&mut self) {
+        self.log.clear();
+    }
+
+    /// Makes the edits on `data`.
+    pub(crate) fn apply(&self, data: &mut Data) -> Result<()> {
+        self.log.iter().try_for_each(|(_, edit)| edit.apply(data))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn insert(key: &str, value: &str) -> Edit {
+        Edit::Insert(key.into(), value.into())
+    }
+
+    fn replayed(edits: &Edits, start: &[(&str, i32)]) -> Vec<(String, String)> {
+        let mut data = Data::new();
+        for (key, value) in start {
+            data.insert(key, value).unwrap();
+        }
+        edits.apply(&mut data).unwrap();
+        data.iter()
+            .map(|(key, value)| (key.into_owned(), value.to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn later_edits_of_a_key_make_earlier_ones_void() {
+        let mut edits = Edits::default();
+        edits.push(insert("a", "1"));
+        edits.push(Edit::Update("a".into(), Arc::new(|_| panic!("overridden"))));
+        edits.push(insert("b", "2"));
+        edits.push(insert("a", "3"));
+        edits.push(Edit::Remove("b".into()));
+        assert_eq!(replayed(&edits, &[("b", 9)]), [("a".into(), "3".into())]);
+        edits.push(Edit::Clear);
+        assert!(replayed(&edits, &[("x", 1)]).is_empty());
+        assert_eq!(edits.log.len(), 1);
+    }
+
+    #[test]
+    fn an_update_runs_on_the_value_it_finds() {
+        let mut edits = Edits::default();
+        edits.push(Edit::Update(
+            "n".into(),
+            Arc::new(|old| Ok(format!("{}0", old.unwrap_or("")).into())),
+        ));
+        assert_eq!(replayed(&edits, &[("n", 7)]), [("n".into(), "70".into())]);
+    }
+
+    #[test]
+    fn written_edits_are_forgotten_and_later_ones_stay() {
+        let mut edits = Edits::default();
+        edits.push(insert("a", "1"));
+        let written = edits.last();
+        edits.push(insert("a", "2"));
+        edits.push(insert("b", "3"));
+        edits.forget_through(written);
+        assert_eq!(edits.log.len(), 2);
+        edits.forget_all();
+        assert!(edits.is_empty());
+    }
+}

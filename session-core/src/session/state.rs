@@ -1,0 +1,273 @@
+use std::time::SystemTime;
+
+use super::edits::{Edit, Edits};
+use crate::data::Data;
+use crate::{Record, Result, SessionCookie, SessionId};
+
+/// Where a session stands within its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The store has not been asked yet.
+    NotLoaded,
+    /// There to be used.
+    Live,
+    /// Destroyed by this request.
+    Destroyed,
+    /// Let go of by this request.
+    Unset,
+    /// Destroyed, regenerated or expired elsewhere while this request was using it.
+    Gone,
+    /// The store failed, and the request is served without a session.
+    Unavailable,
+}
+
+/// The id that a regenerated session had before, still to be removed from the store.
+#[derive(Clone)]
+pub(crate) struct Retired {
+    pub(crate) id: SessionId,
+    /// The record whose data the new session keeps; it must still be the stored one when the old
+    /// session goes, or an edit or a logout in between would be undone.
+    pub(crate) source: Option<Record>,
+    /// The edits that made the new session's data from the source's.
+    pub(crate) edits: Edits,
+}
+
+/// A session's record about to be written.
+pub(crate) struct Draft {
+    pub(crate) record: Record,
+    last_edit: u64,
+    data_changed: bool,
+    settings_changed: bool,
+}
+
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    /// `None` while a new session has not needed its id.
+    pub(crate) id: Option<SessionId>,
+    /// What the store holds under the id, as far as this request knows.
+    pub(crate) stored: Option<Record>,
+    pub(crate) cookie: SessionCookie,
+    /// The settings that a session which is not stored yet was made with.
+    made_with: SessionCookie,
+    /// `None` while nobody has asked for the stored record's data.
+    data: Option<Data>,
+    edits: Edits,
+    pub(crate) retired: Option<Retired>,
+    /// Whether the id was changed on purpose: such a session is saved even when it is empty.
+    pub(crate) regenerated: bool,
+    /// Whether this request has written the session under its present id.
+    pub(crate) written: bool,
+    /// Whether this request has written changed data.
+    data_was_changed: bool,
+    /// Whether this request has written changed cookie settings.
+    settings_were_changed: bool,
+    /// The settings of the cookie that the browser is to drop.
+    pub(crate) dropped_cookie: Option<SessionCookie>,
+    /// Whether the response has been sent, so that no cookie can be set any more.
+    pub(crate) finished: bool,
+}
+
+impl State {
+    pub(crate) fn new(phase: Phase, cookie: SessionCookie) -> Self {
+        Self {
+            phase,
+            id: None,
+            stored: None,
+            made_with: cookie.clone(),
+            cookie,
+            data: None,
+            edits: Edits::default(),
+            retired: None,
+            regenerated: false,
+            written: false,
+            data_was_changed: false,
+            settings_were_changed: false,
+            dropped_cookie: None,
+            finished: false,
+        }
+    }
+
+    /// There is nothing stored: a new session.
+    pub(crate) fn start_live(&mut self, cookie: SessionCookie) {
+        self.phase = Phase::Live;
+        self.made_with = cookie.clone();
+        self.cookie = cookie;
+    }
+
+    /// Takes what the store holds, and drops every change.
+    pub(crate) fn adopt(&mut self, record: Record) {
+        self.phase = Phase::Live;
+        self.cookie = record.cookie().clone();
+        self.stored = Some(record);
+        self.data = None;
+        self.edits.forget_all();
+    }
+
+    /// Ends the session for this request.
+    pub(crate) fn end(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.dropped_cookie
+            .get_or_insert_with(|| self.cookie.clone());
+        self.data = Some(Data::new());
+        self.edits.forget_all();
+        if phase == Phase::Destroyed {
+            self.stored = None;
+        }
+    }
+
+    /// Becomes a new, empty session, after this one was destroyed.
+    pub(crate) fn start_anew(&mut self, cookie: SessionCookie) {
+        let fresh = Self::new(Phase::Live, cookie);
+        let past = std::mem::replace(self, fresh);
+        self.dropped_cookie = past.dropped_cookie;
+        self.finished = past.finished;
+        // Numbers of edits are never used twice.
+        self.edits = past.edits;
+        self.edits.forget_all();
+    }
+
+    /// Gives the session a new id, made when it is needed. Unless its data was kept, the new
+    /// session has no tie to what the old one holds.
+    pub(crate) fn change_id(&mut self, cookie: SessionCookie, keeps_data: bool) {
+        if !keeps_data {
+            self.edit(Edit::Clear);
+        }
+        self.data();
+        let source = self.stored.take();
+        match &mut self.retired {
+            // The id in between was never stored: the one before it is still the one to remove.
+            Some(retired) if source.is_none() => {
+                if !keeps_data {
+                    retired.source = None;
+                }
+            }
+            _ => {
+                self.retired = self.id.take().zip(source).map(|(id, source)| Retired {
+                    id,
+                    source: keeps_data.then_some(source),
+                    edits: Edits::default(),
+                });
+            }
+        }
+        self.dropped_cookie
+            .get_or_insert_with(|| self.cookie.clone());
+        self.id = None;
+        self.made_with = cookie.clone();
+        self.cookie = cookie;
+        self.regenerated = true;
+        self.written = false;
+    }
+
+    pub(crate) fn data(&mut self) -> &Data {
+        self.data_mut()
+    }
+
+    fn data_mut(&mut self) -> &mut Data {
+        self.data
+            .get_or_insert_with(|| self.stored.as_ref().map_or_else(Data::new, Record::data))
+    }
+
+    /// Number of the last edit, to notice that another task made one meanwhile.
+    pub(crate) fn version(&self) -> u64 {
+        self.edits.last()
+    }
+
+    /// Makes an edit whose value is known.
+    pub(crate) fn edit(&mut self, edit: Edit) {
+        match &edit {
+            Edit::Insert(key, value) => self.data_mut().insert_text(key, value.clone()),
+            Edit::Remove(key) => {
+                self.data_mut().remove(key);
+            }
+            Edit::Retain(keys) => self.data_mut().retain(keys),
+            Edit::Clear => self.data = Some(Data::new()),
+            Edit::Update(..) => debug_assert!(false, "an update comes with its value"),
+        }
+        self.edits.push(edit);
+    }
+
+    /// Makes an update whose value has been computed, and remembers how.
+    pub(crate) fn update(&mut self, key: &str, value: std::sync::Arc<str>, edit: Edit) {
+        self.data_mut().insert_text(key, value);
+        self.edits.push(edit);
+    }
+
+    /// Whether the data differs from what is stored; values are compared, not acts.
+    pub(crate) fn data_changed(&self) -> bool {
+        let Some(data) = self.data.as_ref().filter(|_| !self.edits.is_empty()) else {
+            return false;
+        };
+        match &self.stored {
+            Some(record) => record.data() != *data,
+            None => !data.is_empty(),
+        }
+    }
+
+    /// Whether the cookie's settings differ from those stored.
+    pub(crate) fn settings_changed(&self) -> bool {
+        let before = self.stored.as_ref().map_or(&self.made_with, Record::cookie);
+        !self.cookie.same_settings(before)
+    }
+
+    /// Whether data has been changed since the request began, written or not.
+    pub(crate) fn data_ever_changed(&self) -> bool {
+        self.data_was_changed || self.data_changed()
+    }
+
+    /// Whether cookie settings have been changed since the request began, written or not.
+    pub(crate) fn settings_ever_changed(&self) -> bool {
+        self.settings_were_changed || self.settings_changed()
+    }
+
+    /// The record to write now. Touched first, so that its `expires` is never stale.
+    pub(crate) fn draft(&mut self, now: SystemTime) -> Draft {
+        let data_changed = self.data_changed();
+        let settings_changed = self.settings_changed();
+        self.cookie.touch(now);
+        let cookie = self.cookie.clone();
+        Draft {
+            record: Record::new(cookie, self.data()),
+            last_edit: self.edits.last(),
+            data_changed,
+            settings_changed,
+        }
+    }
+
+    /// The draft has been written.
+    pub(crate) fn commit(&mut self, draft: Draft) {
+        if let Some(retired) = &mut self.retired {
+            retired.edits.extend_through(&self.edits, draft.last_edit);
+        }
+        self.edits.forget_through(draft.last_edit);
+        self.made_with = draft.record.cookie().clone();
+        self.stored = Some(draft.record);
+        self.written = true;
+        self.data_was_changed |= draft.data_changed;
+        self.settings_were_changed |= draft.settings_changed;
+    }
+
+    /// Puts this request's edits on top of what another one has written.
+    pub(crate) fn rebase(&mut self, current: Record) -> Result<()> {
+        let mut data = current.data();
+        self.edits.apply(&mut data)?;
+        if !self.settings_changed() {
+            self.cookie = current.cookie().clone();
+        }
+        self.data = Some(data);
+        self.stored = Some(current);
+        Ok(())
+    }
+
+    /// Makes the data of a regenerated session again, from what the old one holds now.
+    pub(crate) fn rebase_retired(&mut self, current: Record) -> Result<()> {
+        let Some(retired) = &mut self.retired else {
+            return Ok(());
+        };
+        let mut data = current.data();
+        retired.edits.apply(&mut data)?;
+        self.edits.apply(&mut data)?;
+        retired.source = Some(current);
+        self.data = Some(data);
+        Ok(())
+    }
+}

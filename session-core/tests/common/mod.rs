@@ -1,0 +1,269 @@
+//! A store that writes down what it is asked, and a visitor with a browser.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use http::{HeaderMap, HeaderValue, Method, Uri};
+use session_core::{
+    Capabilities, Clock, Connection, Created, Error, ErrorKind, Lifecycle, Outcome, Record,
+    Replaced, RequestHead, Result, Secrets, Session, SessionCookie, SessionId, SessionOptions,
+    Store, Touched,
+};
+
+pub const ALL: Capabilities = Capabilities::NONE.with_touch().with_create().with_replace();
+
+/// 2026-01-02T03:04:05.678Z.
+pub fn start() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(1_767_323_045_678)
+}
+
+/// Records in a map, and the names of the methods that were called. Clones share both.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    inner: Arc<Mutex<Inner>>,
+    capabilities: Capabilities,
+    clock: Clock,
+}
+
+#[derive(Debug, Default)]
+pub struct Inner {
+    pub records: HashMap<SessionId, Record>,
+    calls: Vec<&'static str>,
+    /// Every call of the method with this name fails.
+    fails: Option<(&'static str, ErrorKind)>,
+}
+
+impl Recorder {
+    pub fn new(capabilities: Capabilities) -> Self {
+        let clock = Clock::manual(start());
+        Self {
+            inner: Arc::default(),
+            capabilities,
+            clock,
+        }
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    /// The calls since the last time somebody asked, joined.
+    pub fn calls(&self) -> String {
+        std::mem::take(&mut self.inner().calls).join(" ")
+    }
+
+    pub fn fail(&self, call: &'static str, kind: ErrorKind) {
+        self.inner().fails = Some((call, kind));
+    }
+
+    pub fn heal(&self) {
+        self.inner().fails = None;
+    }
+
+    pub fn len(&self) -> usize {
+        self.inner().records.len()
+    }
+
+    /// The JSON of the only record.
+    pub fn only(&self) -> String {
+        let inner = self.inner();
+        assert_eq!(inner.records.len(), 1);
+        inner.records.values().next().unwrap().json().to_owned()
+    }
+
+    pub fn options(&self) -> SessionOptions {
+        SessionOptions::new(self.clone(), Secrets::new("keyboard cat").unwrap())
+            .clock(self.clock.clone())
+    }
+
+    fn call(&self, name: &'static str) -> Result<MutexGuard<'_, Inner>> {
+        let mut inner = self.inner();
+        inner.calls.push(name);
+        match inner.fails {
+            Some((call, kind)) if call == name => Err(Error::new(kind, name)),
+            _ => Ok(inner),
+        }
+    }
+
+    fn live(&self, inner: &Inner, id: &SessionId) -> Option<Record> {
+        let now = self.clock.now();
+        inner
+            .records
+            .get(id)
+            .filter(|record| !record.is_expired(now))
+            .cloned()
+    }
+}
+
+#[async_trait]
+impl Store for Recorder {
+    async fn get(&self, id: &SessionId) -> Result<Option<Record>> {
+        let inner = self.call("get")?;
+        Ok(self.live(&inner, id))
+    }
+
+    async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
+        self.call("set")?.records.insert(id.clone(), record.clone());
+        Ok(())
+    }
+
+    async fn destroy(&self, id: &SessionId) -> Result<()> {
+        self.call("destroy")?.records.remove(id);
+        Ok(())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
+        let mut inner = self.call("touch")?;
+        let Some(record) = self.live(&inner, id) else {
+            return Ok(Touched::Missing);
+        };
+        let record = record.with_stored_expires(cookie.expires());
+        inner.records.insert(id.clone(), record);
+        Ok(Touched::Touched)
+    }
+
+    async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
+        let mut inner = self.call("create")?;
+        if self.live(&inner, id).is_some() {
+            return Ok(Created::Exists);
+        }
+        inner.records.insert(id.clone(), record.clone());
+        Ok(Created::Created)
+    }
+
+    async fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
+        let mut inner = self.call("replace")?;
+        match self.live(&inner, id) {
+            None => Ok(Replaced::Missing),
+            Some(stored) if !stored.same_json(old) => Ok(Replaced::Conflict),
+            Some(_) if new.is_expired(self.clock.now()) => {
+                inner.records.remove(id);
+                Ok(Replaced::Replaced)
+            }
+            Some(_) => {
+                inner.records.insert(id.clone(), new.clone());
+                Ok(Replaced::Replaced)
+            }
+        }
+    }
+}
+
+/// A visitor whose browser keeps the cookie that it is given.
+#[derive(Clone, Default)]
+pub struct Visitor {
+    /// What the `Cookie` header says.
+    pub cookie: Option<String>,
+    pub path: Option<&'static str>,
+    pub connection: Connection,
+    pub headers: HeaderMap,
+}
+
+/// The `Set-Cookie` headers of a response.
+#[derive(Debug)]
+pub struct Response(pub Vec<String>);
+
+impl Response {
+    pub fn sets_cookie(&self) -> bool {
+        self.0
+            .iter()
+            .any(|cookie| !cookie.starts_with("connect.sid=;"))
+    }
+
+    pub fn drops_cookie(&self) -> bool {
+        self.0
+            .iter()
+            .any(|cookie| cookie.starts_with("connect.sid=;"))
+    }
+}
+
+impl Visitor {
+    /// A visitor whose session holds `seed: 1`.
+    pub fn with_session(lifecycle: &Lifecycle) -> Self {
+        let mut visitor = Self::default();
+        visitor.visit(lifecycle, |session| session.insert("seed", &1).unwrap());
+        assert!(visitor.cookie.is_some());
+        visitor
+    }
+
+    pub fn begin(&self, lifecycle: &Lifecycle) -> Option<session_core::Exchange> {
+        let mut headers = self.headers.clone();
+        if let Some(cookie) = &self.cookie {
+            headers.insert("cookie", HeaderValue::from_str(cookie).unwrap());
+        }
+        lifecycle.begin(&RequestHead {
+            method: &Method::GET,
+            uri: &Uri::from_static(self.path.unwrap_or("/")),
+            headers: &headers,
+            connection: self.connection,
+        })
+    }
+
+    /// Takes the cookies of a response into the browser.
+    pub fn receive(&mut self, outcome: &Outcome) -> Response {
+        let response = Response(
+            outcome
+                .cookies()
+                .map(|c| c.to_str().unwrap().to_owned())
+                .collect(),
+        );
+        for cookie in &response.0 {
+            let pair = cookie.split(';').next().unwrap();
+            self.cookie = (!pair.ends_with('=')).then(|| pair.to_owned());
+        }
+        response
+    }
+
+    /// One request, as an adapter makes it, with a handler that edits the session.
+    pub fn try_visit(
+        &mut self,
+        lifecycle: &Lifecycle,
+        handler: impl AsyncFnOnce(Session),
+    ) -> Result<Response> {
+        pollster::block_on(async {
+            let exchange = self.begin(lifecycle).expect("the path is covered");
+            if exchange.loads_first() {
+                exchange.load().await?;
+            }
+            if let Some(session) = exchange.session().await? {
+                handler(session).await;
+            }
+            let outcome = exchange.finish().await?;
+            Ok(self.receive(&outcome))
+        })
+    }
+
+    pub fn visit(&mut self, lifecycle: &Lifecycle, handler: impl FnOnce(Session)) -> Response {
+        self.visit_async(lifecycle, async |session| handler(session))
+    }
+
+    pub fn visit_async(
+        &mut self,
+        lifecycle: &Lifecycle,
+        handler: impl AsyncFnOnce(Session),
+    ) -> Response {
+        self.try_visit(lifecycle, handler).unwrap()
+    }
+
+    /// The session id in the cookie.
+    pub fn id(&self) -> SessionId {
+        let value = self
+            .cookie
+            .as_ref()
+            .unwrap()
+            .strip_prefix("connect.sid=s%3A")
+            .unwrap();
+        SessionId::new(value.split('.').next().unwrap()).unwrap()
+    }
+}

@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+mod bound;
+mod builder;
+mod deadlines;
+mod sessions;
+mod shard;
+mod slab;
+mod store;
+mod sweeper;
+mod walk;
+
+pub use builder::MemoryStoreBuilder;
+pub use store::MemoryStore;
+pub use sweeper::Sweeper;

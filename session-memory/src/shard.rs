@@ -1,0 +1,276 @@
+//! One part of a store: the sessions, where each one is, and when each one ends.
+
+use std::hash::BuildHasher;
+use std::time::{Duration, SystemTime};
+
+use arrayvec::ArrayVec;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use session_core::{Record, SessionCookie, SessionId};
+
+use crate::deadlines::Deadlines;
+use crate::slab::{NO_DEADLINE, Slab, Slot};
+
+/// How many sessions are compared to find the one to evict.
+const WINDOW: usize = 16;
+
+/// Tables below this size are not worth giving back.
+const SMALL_TABLE: usize = 64;
+
+/// Where a session is.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// The lower half of the id's hash, so that a growing table need not read the slots.
+    hash: u32,
+    slot: u32,
+}
+
+/// What [`Shard::reclaim`] left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Nothing that has expired is left.
+    Settled,
+    /// There is more to look at.
+    Pending,
+    /// An expired session is left, because no more were to be removed.
+    Expired,
+}
+
+/// Every method takes the time as milliseconds since 1970 and an id with its hash.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    hasher: RandomState,
+    places: HashTable<Place>,
+    slab: Slab,
+    /// The deadline of a session is never later than its end. It may be earlier: a session that
+    /// was extended is moved when its old deadline comes up, not at every touch.
+    deadlines: Deadlines,
+    tick: u32,
+    hand: usize,
+}
+
+impl Shard {
+    pub(crate) fn new(hasher: RandomState) -> Self {
+        Self {
+            hasher,
+            places: HashTable::new(),
+            slab: Slab::default(),
+            deadlines: Deadlines::default(),
+            tick: 0,
+            hand: 0,
+        }
+    }
+
+    /// The number of sessions, those among them that have expired included.
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// An empty shard takes the place of this one, which is returned.
+    pub(crate) fn take(&mut self) -> Self {
+        let hasher = self.hasher.clone();
+        std::mem::replace(self, Self::new(hasher))
+    }
+
+    /// Where the session is, whether or not it has expired.
+    pub(crate) fn find(&self, hash: u64, id: &SessionId) -> Option<u32> {
+        let hash = lower(hash);
+        // Not `SessionId`'s own comparison: whoever can measure it would first have to guess an id
+        // with the same keyed hash.
+        let is_it = |place: &Place| {
+            place.hash == hash && self.slab.get(place.slot).id.as_str() == id.as_str()
+        };
+        self.places
+            .find(spread(hash), is_it)
+            .map(|place| place.slot)
+    }
+
+    /// Where the live session is.
+    pub(crate) fn find_live(&self, hash: u64, id: &SessionId, now: i64) -> Option<u32> {
+        self.find(hash, id).filter(|&at| !self.is_expired(at, now))
+    }
+
+    pub(crate) fn record(&self, at: u32) -> &Record {
+        &self.slab.get(at).record
+    }
+
+    pub(crate) fn is_expired(&self, at: u32, now: i64) -> bool {
+        has_expired(self.record(at), now)
+    }
+
+    pub(crate) fn live_ids(&self, now: i64) -> Vec<SessionId> {
+        let live = self
+            .slab
+            .iter()
+            .filter(|slot| !has_expired(&slot.record, now));
+        let mut ids = Vec::with_capacity(self.len());
+        ids.extend(live.map(|slot| slot.id.clone()));
+        ids
+    }
+
+    /// Adds a session that is not there yet.
+    pub(crate) fn insert(&mut self, hash: u64, id: SessionId, record: Record) {
+        let at = self.slab.push(Slot {
+            id,
+            record,
+            deadline: NO_DEADLINE,
+            used: self.tick,
+        });
+        let hash = lower(hash);
+        let place = Place { hash, slot: at };
+        self.places
+            .insert_unique(spread(hash), place, |place| spread(place.hash));
+        self.schedule(at);
+        self.mark_used(at);
+    }
+
+    /// Writes another record for a session, and returns the old one.
+    pub(crate) fn overwrite(&mut self, at: u32, record: Record) -> Record {
+        let old = std::mem::replace(&mut self.slab.get_mut(at).record, record);
+        self.schedule(at);
+        self.mark_used(at);
+        old
+    }
+
+    /// Moves the end of a session.
+    pub(crate) fn touch(&mut self, at: u32, cookie: &SessionCookie, end: Option<SystemTime>) {
+        self.slab.get_mut(at).record.touch(cookie, end);
+        self.schedule(at);
+        self.mark_used(at);
+    }
+
+    /// Notes that a session was used, for [`victim`](Self::victim).
+    pub(crate) fn mark_used(&mut self, at: u32) {
+        self.tick = self.tick.wrapping_add(1);
+        self.slab.get_mut(at).used = self.tick;
+    }
+
+    /// Takes a session out. Another one may have its place afterwards.
+    pub(crate) fn remove(&mut self, at: u32) -> Record {
+        let deadline = self.slab.get(at).deadline;
+        if deadline != NO_DEADLINE {
+            self.deadlines.remove(deadline, &mut self.slab);
+        }
+        let slot = self.slab.swap_remove(at);
+        let hash = lower(self.hasher.hash_one(&slot.id));
+        if let Ok(place) = self
+            .places
+            .find_entry(spread(hash), |place| place.slot == at)
+        {
+            place.remove();
+        }
+        self.follow_moved(at);
+        if self.places.capacity() > SMALL_TABLE && self.len() < self.places.capacity() / 4 {
+            self.places
+                .shrink_to(self.len() * 2, |place| spread(place.hash));
+        }
+        slot.record
+    }
+
+    /// The slot that was the last one is now at `at`.
+    fn follow_moved(&mut self, at: u32) {
+        if at as usize == self.len() {
+            return;
+        }
+        let moved = self.slab.get(at);
+        if moved.deadline != NO_DEADLINE {
+            self.deadlines.slot_moved(moved.deadline, at);
+        }
+        let hash = lower(self.hasher.hash_one(&moved.id));
+        let last = self.len();
+        let place = self
+            .places
+            .find_mut(spread(hash), |place| place.slot as usize == last);
+        place.expect("every session has a place").slot = at;
+    }
+
+    /// Sees to it that the session's deadline is no later than its end.
+    fn schedule(&mut self, at: u32) {
+        let Slot {
+            record, deadline, ..
+        } = self.slab.get(at);
+        let (end, deadline) = (end(record), *deadline);
+        if deadline == NO_DEADLINE {
+            if end != NEVER {
+                self.deadlines.push(end, at, &mut self.slab);
+            }
+        } else if end < self.deadlines.at(deadline) {
+            self.deadlines.reschedule(deadline, end, &mut self.slab);
+        }
+    }
+
+    /// Looks at up to `steps` sessions whose deadline has come and moves those that have expired,
+    /// at most `limit`, to `removed`.
+    pub(crate) fn reclaim<const N: usize>(
+        &mut self,
+        now: i64,
+        steps: usize,
+        limit: usize,
+        removed: &mut ArrayVec<Record, N>,
+    ) -> Due {
+        let most = removed.len().saturating_add(limit);
+        for _ in 0..steps {
+            let Some((_, at)) = self.deadlines.first().filter(|(due, _)| *due <= now) else {
+                return Due::Settled;
+            };
+            let end = end(self.record(at));
+            let deadline = self.slab.get(at).deadline;
+            if end == NEVER {
+                self.deadlines.remove(deadline, &mut self.slab);
+            } else if end > now {
+                self.deadlines.reschedule(deadline, end, &mut self.slab);
+            } else if removed.len() == most {
+                return Due::Expired;
+            } else {
+                removed.push(self.remove(at));
+            }
+        }
+        Due::Pending
+    }
+
+    /// The session to evict when another one needs its place: of the next [`WINDOW`] sessions one
+    /// that has expired or else the one that was used longest ago.
+    pub(crate) fn victim(&mut self, now: i64) -> Option<u32> {
+        let len = self.len();
+        let window =
+            (0..len.min(WINDOW)).filter_map(|step| u32::try_from((self.hand + step) % len).ok());
+        let victim = window.max_by_key(|&at| {
+            let unused_for = self.tick.wrapping_sub(self.slab.get(at).used);
+            (self.is_expired(at, now), unused_for)
+        });
+        self.hand = (self.hand + WINDOW) % len.max(1);
+        victim
+    }
+}
+
+/// The end of a session that has none.
+const NEVER: i64 = i64::MAX;
+
+pub(crate) fn has_expired(record: &Record, now: i64) -> bool {
+    end(record) <= now
+}
+
+/// When a stored record ends, in milliseconds since 1970.
+fn end(record: &Record) -> i64 {
+    let Some(end) = record.stored_expires() else {
+        return NEVER;
+    };
+    let whole = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(NEVER);
+    match end.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => whole(after),
+        Err(before) => -whole(before.duration()),
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the upper half chooses the shard"
+)]
+fn lower(hash: u64) -> u32 {
+    hash as u32
+}
+
+/// A hash for the table, which reads both ends of its 64 bits.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}

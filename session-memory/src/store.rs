@@ -1,0 +1,152 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use session_core::{
+    Capabilities, Created, Record, Replaced, Result, SessionCookie, SessionId, Store, StoreStream,
+    Swept, Touched,
+};
+
+use crate::sessions::Sessions;
+use crate::walk::Walk;
+use crate::{MemoryStoreBuilder, Sweeper};
+
+/// A session store in the memory of this process.
+///
+/// Clones are handles on the same sessions. Its operations never wait for anything but a short
+/// lock on one of the store's shards, and none of them fails.
+///
+/// # Expiry
+///
+/// A session that has ended is gone for readers at once, to the millisecond. Its memory is given
+/// back by a [`sweeper`](Self::sweeper), by [`sweep`](Store::sweep), or by other operations on its
+/// shard, each of which removes two expired sessions on its way.
+///
+/// # Eviction
+///
+/// With [`max_sessions`](MemoryStoreBuilder::max_sessions) the store never holds more than that
+/// many, expired ones that were not removed yet included. A new session that finds no place takes
+/// that of another one in its shard: of the next 16 sessions, in turn, one that has expired, or else the
+/// one that was read, written or touched longest ago. So a session goes only when 15 others have
+/// been used since, and a shard of up to 16 sessions is exactly least recently used. A session is never evicted by its own
+/// write. In a shard that is empty, a session of another shard goes.
+#[derive(Clone)]
+pub struct MemoryStore {
+    sessions: Arc<Sessions>,
+}
+
+impl MemoryStore {
+    /// An empty store with the default options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// The options of a store.
+    pub fn builder() -> MemoryStoreBuilder {
+        MemoryStoreBuilder::default()
+    }
+
+    pub(crate) fn from_sessions(sessions: Sessions) -> Self {
+        Self {
+            sessions: Arc::new(sessions),
+        }
+    }
+
+    /// Starts a thread that removes expired sessions every `interval`, until the returned handle
+    /// is dropped.
+    ///
+    /// It works in short turns, so that no operation waits long for it. A minute is a good
+    /// interval: readers do not see expired sessions in the meantime.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system refuses to start a thread.
+    pub fn sweeper(&self, interval: Duration) -> Sweeper {
+        Sweeper::start(Arc::downgrade(&self.sessions), interval)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("stored", &self.sessions.stored())
+            .field("shards", &self.sessions.shard_count())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Store for MemoryStore {
+    async fn get(&self, id: &SessionId) -> Result<Option<Record>> {
+        Ok(self.sessions.get(id))
+    }
+
+    async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
+        self.sessions.set(id, record);
+        Ok(())
+    }
+
+    async fn destroy(&self, id: &SessionId) -> Result<()> {
+        self.sessions.destroy(id);
+        Ok(())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NONE
+            .with_touch()
+            .with_length()
+            .with_clear()
+            .with_all()
+            .with_create()
+            .with_replace()
+            .with_sweep()
+            .with_default_ttl(self.sessions.default_ttl())
+    }
+
+    async fn length(&self) -> Result<u64> {
+        Ok(self.sessions.length() as u64)
+    }
+
+    async fn clear(&self) -> Result<()> {
+        self.sessions.clear();
+        Ok(())
+    }
+
+    async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
+        Ok(self.sessions.touch(id, cookie))
+    }
+
+    async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
+        Ok(self.sessions.create(id, record))
+    }
+
+    async fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
+        Ok(self.sessions.replace(id, old, new))
+    }
+
+    fn all(&self) -> StoreStream<'_, (SessionId, Record)> {
+        Box::pin(Walk::new(&self.sessions, |sessions, id| {
+            let record = sessions.peek(&id)?;
+            Some((id, record))
+        }))
+    }
+
+    fn ids(&self) -> StoreStream<'_, SessionId> {
+        Box::pin(Walk::new(&self.sessions, |sessions, id| {
+            sessions.contains(&id).then_some(id)
+        }))
+    }
+
+    async fn sweep(&self, limit: usize) -> Result<Swept> {
+        Ok(self.sessions.sweep(limit))
+    }
+}

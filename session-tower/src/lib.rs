@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "axum")]
+mod extract;
+mod future;
+mod handle;
+mod layer;
+mod service;
+
+#[cfg(feature = "axum")]
+pub use extract::SessionRejection;
+pub use future::ResponseFuture;
+pub use handle::{Session, SessionHandle};
+pub use layer::SessionLayer;
+pub use service::SessionService;
+
+pub use session_core::{
+    Clock, Connection, CookieOptions, Data, Error, ErrorKind, Lifecycle, OnConflict, OnStoreError,
+    Priority, RequestHead, SameSite, SameSiteOption, Secrets, SecureOption, SessionCookie,
+    SessionId, SessionOptions, Store, Unset,
+};

@@ -1,0 +1,88 @@
+use std::task::{Context, Poll};
+
+use http::{Request, Response, Uri, uri::Scheme};
+use session_core::{Connection, Exchange, Lifecycle, RequestHead};
+use tower_service::Service;
+
+use crate::{ResponseFuture, SessionHandle};
+
+/// The service that [`SessionLayer`](crate::SessionLayer) makes.
+///
+/// The response is released after the store has answered, so that the client's next request finds
+/// what this one wrote. If the store fails, the response is an empty one with the
+/// [status](session_core::Error::status) of the error. If the inner service fails, its error is
+/// passed on, and the session stays as it was.
+#[derive(Clone, Debug)]
+pub struct SessionService<S> {
+    inner: S,
+    lifecycle: Lifecycle,
+}
+
+impl<S> SessionService<S> {
+    pub(crate) fn new(inner: S, lifecycle: Lifecycle) -> Self {
+        Self { inner, lifecycle }
+    }
+
+    fn begin<B>(&self, request: &mut Request<B>) -> Option<Exchange> {
+        let outer = request.extensions().get::<SessionHandle>();
+        if outer.is_some_and(|outer| outer.named(self.lifecycle.name()).is_some()) {
+            return None;
+        }
+        let outer = outer.cloned();
+        let exchange = self.lifecycle.begin(&RequestHead {
+            method: request.method(),
+            uri: original_uri(request),
+            headers: request.headers(),
+            connection: connection(request),
+        })?;
+        request
+            .extensions_mut()
+            .insert(SessionHandle::new(exchange.clone(), outer));
+        Some(exchange)
+    }
+}
+
+/// The URI as the client sent it: axum cuts the path of nested routers.
+fn original_uri<B>(request: &Request<B>) -> &Uri {
+    #[cfg(feature = "axum")]
+    if let Some(original) = request.extensions().get::<axum::extract::OriginalUri>() {
+        return &original.0;
+    }
+    request.uri()
+}
+
+/// What the server says of the connection in the request's extensions, or else what the URI's
+/// scheme says, which HTTP/2 carries.
+fn connection<B>(request: &Request<B>) -> Connection {
+    match request.extensions().get::<Connection>() {
+        Some(connection) => *connection,
+        None if request.uri().scheme() == Some(&Scheme::HTTPS) => Connection::Encrypted,
+        None => Connection::Plain,
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for SessionService<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    R: Default,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        match self.begin(&mut request) {
+            Some(exchange) if exchange.loads_first() => {
+                // The service that was polled ready goes along; a clone takes its place.
+                let clone = self.inner.clone();
+                let service = std::mem::replace(&mut self.inner, clone);
+                ResponseFuture::load(exchange, service, request)
+            }
+            exchange => ResponseFuture::handle(exchange, self.inner.call(request)),
+        }
+    }
+}
