@@ -92,7 +92,11 @@ fn now(vectors: &Vectors) -> SystemTime {
 }
 
 fn signed(secrets: &Secrets, sid: &str) -> String {
-    encode_component(&secrets.sign(&SessionId::new(sid).unwrap())).into_owned()
+    let id = SessionId::new(sid).unwrap();
+    let mut value = String::new();
+    secrets.write_cookie_value(&id, &mut value);
+    assert_eq!(value, encode_component(&secrets.sign(&id)).to_string());
+    value
 }
 
 /// The id that a request with this one cookie is taken to have.

@@ -1,5 +1,7 @@
 //! What a handler can do with its session, and what the options make of it.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers")]
+
 mod common;
 
 use std::time::Duration;

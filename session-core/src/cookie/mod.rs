@@ -292,12 +292,16 @@ impl SessionCookie {
     ///
     /// [`ErrorKind::Config`] if an attribute cannot be put into a header.
     pub fn to_header(&self, name: &str, value: &str) -> Result<HeaderValue> {
-        self.header(name, value, |out| {
-            if let Some(expires) = self.expires.get() {
-                out.push_str("; Expires=");
-                date::write_http(out, expires);
-            }
-        })
+        self.header(name, self.expires.get(), |out| out.push_str(value))
+    }
+
+    /// The `Set-Cookie` header that gives the browser the value that `write_value` appends.
+    pub(crate) fn to_header_with(
+        &self,
+        name: &str,
+        write_value: impl FnOnce(&mut String),
+    ) -> Result<HeaderValue> {
+        self.header(name, self.expires.get(), write_value)
     }
 
     /// The `Set-Cookie` header that makes the browser drop this cookie.
@@ -306,25 +310,27 @@ impl SessionCookie {
     ///
     /// [`ErrorKind::Config`] if an attribute cannot be put into a header.
     pub fn to_removal_header(&self, name: &str) -> Result<HeaderValue> {
-        self.header(name, "", |out| {
-            out.push_str("; Expires=");
-            date::write_http(out, 0);
-        })
+        self.header(name, Some(0), |_| {})
     }
 
     fn header(
         &self,
         name: &str,
-        value: &str,
-        expires: impl FnOnce(&mut String),
+        expires: Option<i64>,
+        write_value: impl FnOnce(&mut String),
     ) -> Result<HeaderValue> {
-        // Room for the attributes that most cookies have, so that the text is allocated once.
-        let mut out = String::with_capacity(name.len() + value.len() + 112);
+        // Room for what most cookies have, so that the text is allocated once.
+        let mut out = String::with_capacity(256);
         out.push_str(name);
         out.push('=');
-        out.push_str(value);
-        self.attributes.write_header(&mut out, expires)?;
-        HeaderValue::try_from(out).map_err(|_| {
+        write_value(&mut out);
+        self.attributes.write_header(&mut out, |out| {
+            if let Some(expires) = expires {
+                out.push_str("; Expires=");
+                date::write_http(out, expires);
+            }
+        })?;
+        HeaderValue::from_str(&out).map_err(|_| {
             Error::new(ErrorKind::Config, "set-cookie")
                 .with_message("the cookie's name or value holds a character that no header can")
         })

@@ -1,6 +1,7 @@
 //! A store that writes down what it is asked, and a visitor with a browser.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test's helpers")]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
