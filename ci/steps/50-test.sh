@@ -4,7 +4,7 @@
 need_cargo
 
 if command -v cargo-nextest >/dev/null; then
-    cargo nextest run --locked --workspace --all-features --no-tests=pass
+    cargo nextest run --locked --workspace --all-features --no-fail-fast --no-tests=pass
 else
-    cargo test --locked --workspace --all-features --lib --bins --tests --examples
+    cargo test --locked --workspace --all-features --no-fail-fast --lib --bins --tests --examples
 fi

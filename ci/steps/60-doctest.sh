@@ -3,4 +3,4 @@
 . ci/lib.sh
 need_cargo
 
-cargo test --locked --workspace --all-features --doc
+cargo test --locked --workspace --all-features --no-fail-fast --doc
