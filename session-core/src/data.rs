@@ -1,9 +1,13 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
 use serde::Serialize;
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor,
+};
 use serde_json::value::RawValue;
 
 use crate::{Error, ErrorKind, Result, SessionCookie};
@@ -266,10 +270,7 @@ impl Data {
             return Err(Error::new(ErrorKind::TooLarge, "decode")
                 .with_message("a session's JSON may have 4 GiB at most"));
         }
-        let mut row = serde_json::Deserializer::from_str(source);
-        let parsed = RowVisitor { source }.deserialize(&mut row);
-        let (data, cookie) = parsed
-            .and_then(|parsed| row.end().map(|()| parsed))
+        let (data, cookie) = Self::members::<SessionCookie>(source)
             .map_err(|error| Error::from_json(ErrorKind::Decode, "decode", &error))?;
         let cookie = cookie.ok_or_else(|| {
             Error::new(ErrorKind::Decode, "decode").with_message(
@@ -281,9 +282,23 @@ impl Data {
 
     /// Reads a row's data once more; the row was read before, so it is known to be well-formed.
     pub(crate) fn reparse(source: &Arc<str>) -> Self {
-        Self::parse(source)
+        Self::members::<IgnoredAny>(source)
             .map(|(data, _)| data)
             .unwrap_or_default()
+    }
+
+    /// Reads a row's data, and its cookie as a `C`.
+    fn members<'s, C: Deserialize<'s>>(
+        source: &'s Arc<str>,
+    ) -> serde_json::Result<(Self, Option<C>)> {
+        let mut row = serde_json::Deserializer::from_str(source);
+        let members = RowVisitor {
+            source,
+            cookie: PhantomData,
+        }
+        .deserialize(&mut row)?;
+        row.end()?;
+        Ok(members)
     }
 
     /// Takes a member of the source.
@@ -366,31 +381,35 @@ pub(crate) fn encode_value<T: Serialize + ?Sized>(key: &str, value: &T) -> Resul
             )),
         );
     }
+    // Most values are short: written on the stack first, they are allocated once.
+    let mut short = ArrayVec::<u8, 128>::new();
+    if serde_json::to_writer(&mut short, value).is_ok()
+        && let Ok(text) = std::str::from_utf8(&short)
+    {
+        return Ok(text.into());
+    }
     serde_json::to_string(value)
         .map(Arc::from)
         .map_err(|error| Error::from_json(ErrorKind::Encode, "insert", &error))
 }
 
+/// The value of `key` from its JSON.
 pub(crate) fn decode_value<T: DeserializeOwned>(key: &str, json: &str) -> Result<T> {
     serde_json::from_str(json).map_err(|error| {
-        let place = Error::from_json(ErrorKind::Decode, "get", &error);
-        Error::new(ErrorKind::Decode, "get")
-            .with_message(format!(
-                "the value of `{key}` cannot be read as {}: line {}, column {}",
-                std::any::type_name::<T>(),
-                error.line(),
-                error.column()
-            ))
-            .with_source(place)
+        let wanted = std::any::type_name::<T>();
+        Error::from_json(ErrorKind::Decode, "get", &error).context(format_args!(
+            "the value of `{key}` cannot be read as {wanted}"
+        ))
     })
 }
 
 /// Reads a row in one pass: the places of its members, and its cookie.
-struct RowVisitor<'s> {
+struct RowVisitor<'s, C> {
     source: &'s Arc<str>,
+    cookie: PhantomData<C>,
 }
 
-impl RowVisitor<'_> {
+impl<C> RowVisitor<'_, C> {
     /// Where `part`, a piece of the source, lies in it. The source's length fits into an `u32`.
     fn span(&self, part: &RawValue) -> Span {
         let start = part.get().as_ptr() as usize - self.source.as_ptr() as usize;
@@ -399,16 +418,16 @@ impl RowVisitor<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for RowVisitor<'de> {
-    type Value = (Data, Option<SessionCookie>);
+impl<'de, C: Deserialize<'de>> DeserializeSeed<'de> for RowVisitor<'de, C> {
+    type Value = (Data, Option<C>);
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for RowVisitor<'de> {
-    type Value = (Data, Option<SessionCookie>);
+impl<'de, C: Deserialize<'de>> Visitor<'de> for RowVisitor<'de, C> {
+    type Value = (Data, Option<C>);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a session object")

@@ -18,7 +18,7 @@ use attributes::{Attribute, Attributes, JsonObject, SameSiteForm, SecureForm};
 use millis::Millis;
 use scalar::Scalar;
 
-pub(crate) use header::{encode_component, is_token, named_values};
+pub(crate) use header::{encode_component, is_token, named_values, with_decoded};
 pub(crate) use options::Template;
 pub use options::{CookieOptions, SameSiteOption, SecureOption};
 
@@ -330,7 +330,8 @@ impl SessionCookie {
                 date::write_http(out, expires);
             }
         })?;
-        HeaderValue::from_str(&out).map_err(|_| {
+        // Without spare room the header takes the text over as it is.
+        HeaderValue::try_from(out.into_boxed_str().into_string()).map_err(|_| {
             Error::new(ErrorKind::Config, "set-cookie")
                 .with_message("the cookie's name or value holds a character that no header can")
         })
