@@ -20,3 +20,8 @@ pub use session_core::{
     Priority, RequestHead, SameSite, SameSiteOption, Secrets, SecureOption, SessionCookie,
     SessionId, SessionOptions, Store, Unset,
 };
+
+/// Compiles the example in the repository's README.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../../README.md")]
+struct RepositoryReadme;
