@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use futures_util::stream;
@@ -17,9 +17,6 @@ use crate::{Backend, Need};
 pub(crate) mod hooks;
 
 pub use hooks::ReferenceHarness;
-
-/// The end of a record that touch freed of its expiry, while its text still has a date: the last
-/// moment that a date in JavaScript can name.
 
 /// What the backend keeps of a session.
 #[derive(Clone, Debug)]
