@@ -5,15 +5,15 @@
 //! same run; `empty` requests have no extensions, `served` ones have the map of extensions that a
 //! server such as hyper or axum has put something into.
 
+#![allow(clippy::unwrap_used, reason = "a benchmark")]
+
 use std::convert::Infallible;
 use std::time::Duration;
 
 use divan::{AllocProfiler, Bencher};
 use http::{Request, Response};
 use session_memory::MemoryStore;
-use session_tower::{
-    CookieOptions, Secrets, SessionHandle, SessionLayer, SessionOptions, SessionService,
-};
+use session_tower::{CookieOptions, Secrets, SessionHandle, SessionLayer, SessionOptions};
 use tower::{Layer, Service, service_fn};
 
 #[global_allocator]

@@ -70,7 +70,7 @@ fn a_request_allocates_no_more_than_it_did() {
 
     let (mut eager, mut lazy) = (layer(false), layer(true));
     let cookie = login(&mut eager);
-    let mut added = |service: &mut _, path, cookie| allocations(service, path, cookie) - bare;
+    let added = |service: &mut _, path, cookie| allocations(service, path, cookie) - bare;
     let counts = [
         added(&mut eager, "/untouched", None),
         added(&mut eager, "/read", Some(&cookie)),
