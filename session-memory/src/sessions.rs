@@ -125,13 +125,13 @@ impl Sessions {
         let record = self.to_stored(record);
         if let Some(at) = found {
             removed.push(self.overwrite(&mut shard, at, record, now));
-        } else if !has_expired(&record, now) {
-            if !self.admit() {
-                // The place goes from one session to the other, so the count stays.
-                let victim = shard.victim(now)?;
-                removed.push(shard.remove(victim));
-            }
+        } else if has_expired(&record, now) {
+            // Accepted, and gone already.
+        } else if self.admit() {
             shard.insert(hash, id.clone(), record);
+        } else {
+            let victim = shard.victim(now)?;
+            removed.push(shard.supplant(victim, hash, id.clone(), record));
         }
         Some(Created::Created)
     }

@@ -11,8 +11,8 @@ use session_core::{Record, SessionCookie, SessionId};
 use crate::deadlines::Deadlines;
 use crate::slab::{NO_DEADLINE, Slab, Slot};
 
-/// How many sessions are compared to find the one to evict.
-const WINDOW: usize = 16;
+/// How many sessions in use are spared before one of them is evicted.
+const MOST_SPARED: usize = 64;
 
 /// Tables below this size are not worth giving back.
 const SMALL_TABLE: usize = 64;
@@ -45,8 +45,8 @@ pub(crate) struct Shard {
     /// The deadline of a session is never later than its end. It may be earlier: a session that
     /// was extended is moved when its old deadline comes up, not at every touch.
     deadlines: Deadlines,
-    tick: u32,
-    hand: usize,
+    /// Where the search for a session to evict goes on.
+    hand: u32,
 }
 
 impl Shard {
@@ -56,7 +56,6 @@ impl Shard {
             places: HashTable::new(),
             slab: Slab::default(),
             deadlines: Deadlines::default(),
-            tick: 0,
             hand: 0,
         }
     }
@@ -114,14 +113,22 @@ impl Shard {
             id,
             record,
             deadline: NO_DEADLINE,
-            used: self.tick,
+            used: false,
         });
-        let hash = lower(hash);
-        let place = Place { hash, slot: at };
-        self.places
-            .insert_unique(spread(hash), place, |place| spread(place.hash));
+        self.add_place(hash, at);
         self.schedule(at);
-        self.mark_used(at);
+    }
+
+    /// Adds a session that is not there yet in the place of another, and returns that one's record.
+    pub(crate) fn supplant(&mut self, at: u32, hash: u64, id: SessionId, record: Record) -> Record {
+        self.remove_place(at);
+        let slot = self.slab.get_mut(at);
+        slot.id = id;
+        slot.used = false;
+        let old = std::mem::replace(&mut slot.record, record);
+        self.add_place(hash, at);
+        self.schedule(at);
+        old
     }
 
     /// Writes another record for a session, and returns the old one.
@@ -141,8 +148,7 @@ impl Shard {
 
     /// Notes that a session was used, for [`victim`](Self::victim).
     pub(crate) fn mark_used(&mut self, at: u32) {
-        self.tick = self.tick.wrapping_add(1);
-        self.slab.get_mut(at).used = self.tick;
+        self.slab.get_mut(at).used = true;
     }
 
     /// Takes a session out. Another one may have its place afterwards.
@@ -151,20 +157,29 @@ impl Shard {
         if deadline != NO_DEADLINE {
             self.deadlines.remove(deadline, &mut self.slab);
         }
+        self.remove_place(at);
         let slot = self.slab.swap_remove(at);
-        let hash = lower(self.hasher.hash_one(&slot.id));
-        if let Ok(place) = self
-            .places
-            .find_entry(spread(hash), |place| place.slot == at)
-        {
-            place.remove();
-        }
         self.follow_moved(at);
         if self.places.capacity() > SMALL_TABLE && self.len() < self.places.capacity() / 4 {
             self.places
                 .shrink_to(self.len() * 2, |place| spread(place.hash));
         }
         slot.record
+    }
+
+    fn add_place(&mut self, hash: u64, at: u32) {
+        let hash = lower(hash);
+        let place = Place { hash, slot: at };
+        self.places
+            .insert_unique(spread(hash), place, |place| spread(place.hash));
+    }
+
+    fn remove_place(&mut self, at: u32) {
+        let hash = lower(self.hasher.hash_one(&self.slab.get(at).id));
+        self.places
+            .find_entry(spread(hash), |place| place.slot == at)
+            .expect("every session has a place")
+            .remove();
     }
 
     /// The slot that was the last one is now at `at`.
@@ -228,18 +243,21 @@ impl Shard {
         Due::Pending
     }
 
-    /// The session to evict when another one needs its place: of the next [`WINDOW`] sessions one
-    /// that has expired or else the one that was used longest ago.
+    /// The session to evict when another one needs its place: the next one that was not used since
+    /// the last time round, or has expired.
     pub(crate) fn victim(&mut self, now: i64) -> Option<u32> {
-        let len = self.len();
-        let window =
-            (0..len.min(WINDOW)).filter_map(|step| u32::try_from((self.hand + step) % len).ok());
-        let victim = window.max_by_key(|&at| {
-            let unused_for = self.tick.wrapping_sub(self.slab.get(at).used);
-            (self.is_expired(at, now), unused_for)
-        });
-        self.hand = (self.hand + WINDOW) % len.max(1);
-        victim
+        let len = u32::try_from(self.len()).ok().filter(|&len| len > 0)?;
+        let mut spared = 0;
+        loop {
+            let at = self.hand % len;
+            self.hand = at + 1;
+            let slot = self.slab.get_mut(at);
+            let used = std::mem::take(&mut slot.used);
+            if !used || has_expired(&slot.record, now) || spared == MOST_SPARED {
+                return Some(at);
+            }
+            spared += 1;
+        }
     }
 }
 
@@ -274,3 +292,6 @@ fn lower(hash: u64) -> u32 {
 fn spread(hash: u32) -> u64 {
     u64::from(hash) << 32 | u64::from(hash)
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,8 +15,8 @@ pub(crate) struct Slot {
     pub(crate) record: Record,
     /// Its place among the shard's deadlines, or [`NO_DEADLINE`].
     pub(crate) deadline: u32,
-    /// The shard's tick at its last use.
-    pub(crate) used: u32,
+    /// Whether it was used since it was last considered for eviction.
+    pub(crate) used: bool,
 }
 
 /// A vector in chunks. Removing moves the last slot into the hole, so that memory follows the
@@ -64,7 +64,11 @@ impl Slab {
         let last = self.chunks[self.len / CHUNK].pop().expect("the last slot");
         // One empty chunk is kept, so that a shard at the edge of a chunk does not allocate each
         // time.
-        self.chunks.truncate(self.len / CHUNK + 2);
+        let kept = self.len.div_ceil(CHUNK) + 1;
+        if kept < self.chunks.len() {
+            self.chunks.truncate(kept);
+            self.chunks.shrink_to(2 * kept);
+        }
         if at as usize == self.len {
             last
         } else {
@@ -83,7 +87,7 @@ mod tests {
             id: SessionId::new(id.to_string()).unwrap(),
             record: Record::new(SessionCookie::new(), &Data::new()),
             deadline: NO_DEADLINE,
-            used: 0,
+            used: false,
         }
     }
 

@@ -26,11 +26,12 @@ use crate::{MemoryStoreBuilder, Sweeper};
 /// # Eviction
 ///
 /// With [`max_sessions`](MemoryStoreBuilder::max_sessions) the store never holds more than that
-/// many, expired ones that were not removed yet included. A new session that finds no place takes
-/// that of another one in its shard: of the next 16 sessions, in turn, one that has expired, or else the
-/// one that was read, written or touched longest ago. So a session goes only when 15 others have
-/// been used since, and a shard of up to 16 sessions is exactly least recently used. A session is never evicted by its own
-/// write. In a shard that is empty, a session of another shard goes.
+/// many, expired ones whose memory was not given back yet included. A new session that finds no
+/// place takes that of another one in its shard. A hand goes round the shard for this ("clock", or
+/// second chance): a session that was read, written or touched since the hand last passed it is
+/// spared once, and the first one that was not, or has expired, goes. When 64 in a row were spared,
+/// the next one goes in any case, so that no write takes long. No session is evicted by its own
+/// write. Where the shard is empty, a session of another shard goes.
 #[derive(Clone)]
 pub struct MemoryStore {
     sessions: Arc<Sessions>,
