@@ -122,7 +122,7 @@ impl Sessions {
         if only_new && found.is_some_and(|at| !shard.is_expired(at, now)) {
             return Some(Created::Exists);
         }
-        let record = self.to_stored(record);
+        let record = self.to_stored(record, &mut shard);
         if let Some(at) = found {
             removed.push(self.overwrite(&mut shard, at, record, now));
         } else if has_expired(&record, now) {
@@ -146,7 +146,8 @@ impl Sessions {
         if !shard.record(at).same_json(old) {
             return Replaced::Conflict;
         }
-        removed.push(self.overwrite(&mut shard, at, self.to_stored(new), now));
+        let new = self.to_stored(new, &mut shard);
+        removed.push(self.overwrite(&mut shard, at, new, now));
         Replaced::Replaced
     }
 
@@ -275,9 +276,11 @@ impl Sessions {
         }
     }
 
-    /// The record with the end that this store gives it.
-    fn to_stored(&self, record: &Record) -> Record {
+    /// The record with the end that this store gives it. It shares its cookie settings with its own
+    /// shard only: one reference count for all would be where all threads meet.
+    fn to_stored(&self, record: &Record, shard: &mut Shard) -> Record {
         let mut stored = record.clone();
+        stored.share_settings(&mut shard.settings);
         stored.touch(record.cookie(), self.end(record.cookie()));
         stored
     }

@@ -45,6 +45,8 @@ pub(crate) struct Shard {
     /// The deadline of a session is never later than its end. It may be earlier: a session that
     /// was extended is moved when its old deadline comes up, not at every touch.
     deadlines: Deadlines,
+    /// The cookie settings that the records here share.
+    pub(crate) settings: Option<SessionCookie>,
     /// Where the search for a session to evict goes on.
     hand: u32,
 }
@@ -56,6 +58,7 @@ impl Shard {
             places: HashTable::new(),
             slab: Slab::default(),
             deadlines: Deadlines::default(),
+            settings: None,
             hand: 0,
         }
     }

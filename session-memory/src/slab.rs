@@ -8,8 +8,9 @@ const CHUNK: usize = 64;
 /// A slot that has no deadline.
 pub(crate) const NO_DEADLINE: u32 = u32::MAX;
 
-/// One session.
+/// One session, placed so that it never spans three cache lines.
 #[derive(Debug)]
+#[repr(align(32))]
 pub(crate) struct Slot {
     pub(crate) id: SessionId,
     pub(crate) record: Record,
@@ -23,7 +24,8 @@ pub(crate) struct Slot {
 /// number of sessions whichever of them end.
 #[derive(Debug, Default)]
 pub(crate) struct Slab {
-    chunks: Vec<Vec<Slot>>,
+    /// Thin pointers, so that the list of chunks stays in the cache.
+    chunks: Vec<Box<[Option<Slot>; CHUNK]>>,
     len: usize,
 }
 
@@ -33,27 +35,26 @@ impl Slab {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot> {
-        self.chunks.iter().flatten()
+        self.chunks.iter().flat_map(|chunk| chunk.iter()).flatten()
     }
 
     pub(crate) fn get(&self, at: u32) -> &Slot {
         let at = at as usize;
-        &self.chunks[at / CHUNK][at % CHUNK]
+        let slot = self.chunks[at / CHUNK][at % CHUNK].as_ref();
+        slot.expect("a slot in use")
     }
 
     pub(crate) fn get_mut(&mut self, at: u32) -> &mut Slot {
-        let at = at as usize;
-        &mut self.chunks[at / CHUNK][at % CHUNK]
+        self.place(at as usize).as_mut().expect("a slot in use")
     }
 
     /// Appends a slot and says where it is.
     pub(crate) fn push(&mut self, slot: Slot) -> u32 {
         let at = u32::try_from(self.len).expect("a shard holds fewer than 2^32 sessions");
-        let chunk = self.len / CHUNK;
-        if chunk == self.chunks.len() {
-            self.chunks.push(Vec::with_capacity(CHUNK));
+        if self.len == self.chunks.len() * CHUNK {
+            self.chunks.push(Box::new([const { None }; CHUNK]));
         }
-        self.chunks[chunk].push(slot);
+        *self.place(self.len) = Some(slot);
         self.len += 1;
         at
     }
@@ -61,7 +62,7 @@ impl Slab {
     /// Takes a slot out; the last one, if it was another, is then at `at`.
     pub(crate) fn swap_remove(&mut self, at: u32) -> Slot {
         self.len -= 1;
-        let last = self.chunks[self.len / CHUNK].pop().expect("the last slot");
+        let last = self.place(self.len).take();
         // One empty chunk is kept, so that a shard at the edge of a chunk does not allocate each
         // time.
         let kept = self.len.div_ceil(CHUNK) + 1;
@@ -69,11 +70,16 @@ impl Slab {
             self.chunks.truncate(kept);
             self.chunks.shrink_to(2 * kept);
         }
-        if at as usize == self.len {
+        let removed = if at as usize == self.len {
             last
         } else {
-            std::mem::replace(self.get_mut(at), last)
-        }
+            std::mem::replace(self.place(at as usize), last)
+        };
+        removed.expect("a slot in use")
+    }
+
+    fn place(&mut self, at: usize) -> &mut Option<Slot> {
+        &mut self.chunks[at / CHUNK][at % CHUNK]
     }
 }
 
@@ -122,6 +128,6 @@ mod tests {
 
     #[test]
     fn the_size_of_a_slot_is_known() {
-        assert_eq!(size_of::<Slot>(), 96);
+        assert_eq!(size_of::<Option<Slot>>(), 96);
     }
 }
