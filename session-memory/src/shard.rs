@@ -5,25 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use arrayvec::ArrayVec;
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use session_core::{Record, SessionCookie, SessionId};
 
 use crate::deadlines::Deadlines;
+use crate::index::Index;
 use crate::slab::{NO_DEADLINE, Slab, Slot};
 
 /// How many sessions in use are spared before one of them is evicted.
 const MOST_SPARED: usize = 64;
-
-/// Tables below this size are not worth giving back.
-const SMALL_TABLE: usize = 64;
-
-/// Where a session is.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    /// The lower half of the id's hash, so that a growing table need not read the slots.
-    hash: u32,
-    slot: u32,
-}
 
 /// What [`Shard::reclaim`] left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +29,7 @@ pub(crate) enum Due {
 #[derive(Debug)]
 pub(crate) struct Shard {
     hasher: RandomState,
-    places: HashTable<Place>,
+    index: Index,
     slab: Slab,
     /// The deadline of a session is never later than its end. It may be earlier: a session that
     /// was extended is moved when its old deadline comes up, not at every touch.
@@ -55,7 +44,7 @@ impl Shard {
     pub(crate) fn new(hasher: RandomState) -> Self {
         Self {
             hasher,
-            places: HashTable::new(),
+            index: Index::default(),
             slab: Slab::default(),
             deadlines: Deadlines::default(),
             settings: None,
@@ -76,15 +65,10 @@ impl Shard {
 
     /// Where the session is, whether or not it has expired.
     pub(crate) fn find(&self, hash: u64, id: &SessionId) -> Option<u32> {
-        let hash = lower(hash);
         // Not `SessionId`'s own comparison: whoever can measure it would first have to guess an id
         // with the same keyed hash.
-        let is_it = |place: &Place| {
-            place.hash == hash && self.slab.get(place.slot).id.as_str() == id.as_str()
-        };
-        self.places
-            .find(spread(hash), is_it)
-            .map(|place| place.slot)
+        let is_it = |slot| self.slab.get(slot).id.as_str() == id.as_str();
+        self.index.find(lower(hash), is_it)
     }
 
     /// Where the live session is.
@@ -118,18 +102,18 @@ impl Shard {
             deadline: NO_DEADLINE,
             used: false,
         });
-        self.add_place(hash, at);
+        self.index.insert(lower(hash), at);
         self.schedule(at);
     }
 
     /// Adds a session that is not there yet in the place of another, and returns that one's record.
     pub(crate) fn supplant(&mut self, at: u32, hash: u64, id: SessionId, record: Record) -> Record {
-        self.remove_place(at);
+        self.index.remove(self.hash_of(at), at);
         let slot = self.slab.get_mut(at);
         slot.id = id;
         slot.used = false;
         let old = std::mem::replace(&mut slot.record, record);
-        self.add_place(hash, at);
+        self.index.insert(lower(hash), at);
         self.schedule(at);
         old
     }
@@ -160,29 +144,10 @@ impl Shard {
         if deadline != NO_DEADLINE {
             self.deadlines.remove(deadline, &mut self.slab);
         }
-        self.remove_place(at);
+        self.index.remove(self.hash_of(at), at);
         let slot = self.slab.swap_remove(at);
         self.follow_moved(at);
-        if self.places.capacity() > SMALL_TABLE && self.len() < self.places.capacity() / 4 {
-            self.places
-                .shrink_to(self.len() * 2, |place| spread(place.hash));
-        }
         slot.record
-    }
-
-    fn add_place(&mut self, hash: u64, at: u32) {
-        let hash = lower(hash);
-        let place = Place { hash, slot: at };
-        self.places
-            .insert_unique(spread(hash), place, |place| spread(place.hash));
-    }
-
-    fn remove_place(&mut self, at: u32) {
-        let hash = lower(self.hasher.hash_one(&self.slab.get(at).id));
-        self.places
-            .find_entry(spread(hash), |place| place.slot == at)
-            .expect("every session has a place")
-            .remove();
     }
 
     /// The slot that was the last one is now at `at`.
@@ -194,12 +159,12 @@ impl Shard {
         if moved.deadline != NO_DEADLINE {
             self.deadlines.slot_moved(moved.deadline, at);
         }
-        let hash = lower(self.hasher.hash_one(&moved.id));
-        let last = self.len();
-        let place = self
-            .places
-            .find_mut(spread(hash), |place| place.slot as usize == last);
-        place.expect("every session has a place").slot = at;
+        let last = u32::try_from(self.len()).expect("a slot's number");
+        self.index.relocate(self.hash_of(at), last, at);
+    }
+
+    fn hash_of(&self, at: u32) -> u32 {
+        lower(self.hasher.hash_one(&self.slab.get(at).id))
     }
 
     /// Sees to it that the session's deadline is no later than its end.
@@ -289,11 +254,6 @@ fn end(record: &Record) -> i64 {
 )]
 fn lower(hash: u64) -> u32 {
     hash as u32
-}
-
-/// A hash for the table, which reads both ends of its 64 bits.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
 }
 
 #[cfg(test)]

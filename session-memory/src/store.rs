@@ -55,8 +55,8 @@ impl MemoryStore {
         }
     }
 
-    /// Starts a thread that removes expired sessions every `interval`, until the returned handle
-    /// is dropped.
+    /// Starts a thread that removes expired sessions every `interval` (at least a millisecond),
+    /// until the returned handle is dropped.
     ///
     /// It works in short turns, so that no operation waits long for it. A minute is a good
     /// interval: readers do not see expired sessions in the meantime.

@@ -4,7 +4,7 @@ use session_core::{Data, SessionCookie};
 impl Shard {
     /// Everything that must hold between two operations.
     fn check(&self) {
-        assert_eq!(self.places.len(), self.len());
+        assert_eq!(self.index.len(), self.len());
         for (at, slot) in (0..).zip(self.slab.iter()) {
             let found = self.find(self.hasher.hash_one(&slot.id), &slot.id);
             assert_eq!(found, Some(at));
@@ -99,7 +99,7 @@ fn a_shard_that_empties_shrinks() {
     while shard.len() > 0 {
         shard.remove(0);
     }
-    assert!(shard.places.capacity() <= 2 * SMALL_TABLE);
+    assert!(shard.index.size() <= 64);
     shard.check();
 }
 
