@@ -250,8 +250,9 @@ impl Sessions {
     }
 
     fn remove(&self, shard: &mut Shard, at: u32) -> Record {
+        let record = shard.remove(at);
         self.release(1);
-        shard.remove(at)
+        record
     }
 
     /// Evicts a session wherever there is one, for a write to a shard that has none.

@@ -6,8 +6,9 @@ fn a_record_comes_back_as_it_is_and_shares_its_text() {
     let (store, _) = store();
     assert_eq!(get(&store, "a"), None);
     let record = record("x", Some(start() + SECOND));
-    set(&store, "a", &record);
-    let read = get(&store.clone(), "a").unwrap();
+    let other_handle = store.clone();
+    set(&other_handle, "a", &record);
+    let read = get(&store, "a").unwrap();
     assert_eq!(read, record);
     assert_eq!(read.stored_expires(), record.expires());
     assert!(std::sync::Arc::ptr_eq(

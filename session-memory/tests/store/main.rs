@@ -1,4 +1,9 @@
 //! The behaviour of the store, with a clock that the tests move and without sleeps.
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used,
+    reason = "tests want short calls, and may panic in what they call"
+)]
 
 mod contract;
 mod eviction;

@@ -27,8 +27,8 @@ fn overhead(end: Option<SystemTime>) -> f64 {
             ready(store.set(id, record)).unwrap();
         }
     });
-    let counters = 2 * size_of::<usize>() as i64 * records.len() as i64;
-    (info.bytes_current + counters) as f64 / records.len() as f64
+    let counters = 2 * size_of::<usize>();
+    info.bytes_current as f64 / SESSIONS as f64 + counters as f64
 }
 
 #[test]

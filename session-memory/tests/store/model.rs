@@ -8,17 +8,17 @@ use session_core::{Created, Replaced, Touched};
 struct Numbers(u64);
 
 impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
+    fn below(&mut self, end: u32) -> u32 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        (self.0 >> 16) % end
+        (self.0 >> 32) as u32 % end
     }
 }
 
 /// What the store is to do, in the plainest form.
 struct Model {
-    sessions: BTreeMap<u64, (Record, Option<SystemTime>)>,
+    sessions: BTreeMap<u32, (Record, Option<SystemTime>)>,
     clock: Clock,
     default_ttl: Option<Duration>,
 }
@@ -34,14 +34,14 @@ impl Model {
             .retain(|_, (_, end)| end.is_none_or(|end| end > now));
     }
 
-    fn write(&mut self, name: u64, record: &Record) {
+    fn write(&mut self, name: u32, record: &Record) {
         let end = self.end(record.expires());
         self.sessions.insert(name, (record.clone(), end));
         self.drop_expired();
     }
 }
 
-fn check(store: &MemoryStore, model: &Model, name: u64) {
+fn check(store: &MemoryStore, model: &Model, name: u32) {
     let expected = model.sessions.get(&name);
     let read = get(store, name);
     assert_eq!(read.as_ref(), expected.map(|(record, _)| record));
@@ -68,7 +68,7 @@ fn run(seed: u64, shards: usize, default_ttl: Option<Duration>) {
         let expires = match numbers.below(8) {
             0 => None,
             1 => Some(clock.now() - SECOND),
-            _ => Some(clock.now() + numbers.below(5_000) as u32 * MILLISECOND),
+            _ => Some(clock.now() + numbers.below(5_000) * MILLISECOND),
         };
         let new = record(numbers.below(3), expires);
         let current = model.sessions.get(&name).cloned();
@@ -124,7 +124,7 @@ fn run(seed: u64, shards: usize, default_ttl: Option<Duration>) {
                 assert_eq!(stored(&store), before - swept.removed);
                 assert_eq!(swept.more, stored(&store) > model.sessions.len());
             }
-            17 => clock.advance(numbers.below(800) as u32 * MILLISECOND),
+            17 => clock.advance(numbers.below(800) * MILLISECOND),
             18 => assert_eq!(length(&store), model.sessions.len() as u64),
             _ if step % 50 == 0 => {
                 ready(store.clear()).unwrap();
@@ -132,7 +132,7 @@ fn run(seed: u64, shards: usize, default_ttl: Option<Duration>) {
             }
             _ => {
                 let ids: Vec<_> = ready(store.ids().try_collect()).unwrap();
-                let names: BTreeSet<u64> =
+                let names: BTreeSet<u32> =
                     ids.iter().map(|id| id.as_str().parse().unwrap()).collect();
                 assert_eq!(ids.len(), names.len());
                 assert!(names.iter().eq(model.sessions.keys()));

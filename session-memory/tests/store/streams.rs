@@ -40,14 +40,11 @@ fn sessions_that_come_and_go_meanwhile_disturb_no_other() {
         assert!(seen.insert(id.as_str().to_owned()), "seen twice");
         // Each removal moves another session within its shard.
         let number: u64 = id.as_str().parse().unwrap();
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             ready(store.destroy(&id)).unwrap();
         }
         ready(store.destroy(&crate::id((number + 3) / 3 * 3))).unwrap();
         set(&store, number + 10_000, &record(number + 10_000, None));
-        if seen.len() > 5_000 {
-            break;
-        }
     }
     for number in (0..1_000).filter(|number| number % 3 != 0) {
         assert!(seen.contains(&number.to_string()), "{number} was left out");
