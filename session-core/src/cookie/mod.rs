@@ -283,6 +283,17 @@ impl SessionCookie {
         self.expires = other.expires;
     }
 
+    /// See [`Record::share_settings`](crate::Record::share_settings).
+    pub(crate) fn share_settings(&mut self, pool: &mut Option<Self>) {
+        let pool = pool.get_or_insert_with(|| Self {
+            attributes: Arc::new(Attributes::clone(&self.attributes)),
+            ..self.clone()
+        });
+        if pool.attributes == self.attributes {
+            self.attributes = Arc::clone(&pool.attributes);
+        }
+    }
+
     /// Whether both cookies take the same place in a browser (RFC 6265, section 5.3, step 11).
     pub(crate) fn same_place(&self, other: &Self) -> bool {
         self.path() == other.path()
@@ -483,5 +494,29 @@ fn number_to_millis(number: f64) -> Millis {
         Millis::NULL
     } else {
         Millis::new(number as i64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_settings_are_shared_through_a_pool_and_others_stay_as_they_are() {
+        let mut lax = SessionCookie::new();
+        lax.set_same_site(Some(SameSite::Lax));
+        let (mut one, mut two, mut other) = (lax.clone(), lax.clone(), SessionCookie::new());
+        two.expire_with_browser();
+        let others = Arc::clone(&other.attributes);
+
+        let mut pool = None;
+        for cookie in [&mut one, &mut two, &mut other] {
+            cookie.share_settings(&mut pool);
+        }
+        assert!(Arc::ptr_eq(&one.attributes, &two.attributes));
+        assert!(!Arc::ptr_eq(&one.attributes, &lax.attributes));
+        assert!(Arc::ptr_eq(&other.attributes, &others));
+        assert_eq!(one, lax);
+        assert!(two.expires == Millis::FALSE);
     }
 }
