@@ -38,6 +38,16 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
+    /// What the store can do: everything but what takes a server or a disk.
+    pub const CAPABILITIES: Capabilities = Capabilities::NONE
+        .with_touch()
+        .with_length()
+        .with_clear()
+        .with_all()
+        .with_create()
+        .with_replace()
+        .with_sweep();
+
     /// An empty store with the default options.
     #[must_use]
     pub fn new() -> Self {
@@ -102,15 +112,7 @@ impl Store for MemoryStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE
-            .with_touch()
-            .with_length()
-            .with_clear()
-            .with_all()
-            .with_create()
-            .with_replace()
-            .with_sweep()
-            .with_default_ttl(self.sessions.default_ttl())
+        Self::CAPABILITIES.with_default_ttl(self.sessions.default_ttl())
     }
 
     async fn length(&self) -> Result<u64> {

@@ -1,5 +1,5 @@
 use crate::*;
-use session_core::{Created, Replaced, Touched};
+use session_core::{Created, Replaced, StoredExpiry, Touched};
 
 #[test]
 fn a_record_comes_back_as_it_is_and_shares_its_text() {
@@ -147,7 +147,7 @@ fn replace_compares_the_text_and_not_the_expiry() {
     assert_eq!(get(&store, "a").as_ref(), Some(&one));
 
     let _ = ready(store.touch(&id("a"), &cookie(Some(start() + SECOND)))).unwrap();
-    let decoded = Record::decode(one.json(), None).unwrap();
+    let decoded = Record::decode(one.json(), StoredExpiry::InJson).unwrap();
     assert_eq!(replace(&decoded, &two), Replaced::Replaced);
     assert_eq!(get(&store, "a").as_ref(), Some(&two));
 

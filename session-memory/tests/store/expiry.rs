@@ -1,5 +1,5 @@
 use crate::*;
-use session_core::{Created, Replaced, Swept, Touched};
+use session_core::{Created, Replaced, StoredExpiry, Swept, Touched};
 
 #[test]
 fn a_session_is_gone_at_its_last_millisecond() {
@@ -98,7 +98,11 @@ fn sessions_without_an_end_live_for_the_default_ttl_after_a_write_or_touch() {
     assert_eq!(read.stored_expires(), Some(start() + 19 * SECOND));
 
     // What another store said about the record does not count here.
-    set(&store, "again", &read.with_stored_expires(Some(start())));
+    set(
+        &store,
+        "again",
+        &read.with_stored_expires(StoredExpiry::At(start())),
+    );
     clock.advance(10 * SECOND - MILLISECOND);
     assert!(get(&store, "again").is_some());
     clock.advance(MILLISECOND);
