@@ -52,7 +52,12 @@ async fn the_head_waits_for_the_save(shape: &'static str, body: &str) {
             let cookie = browser.jar.get("connect.sid").cloned();
             (
                 cookie,
-                response.into_body().collect().await.unwrap().to_bytes(),
+                response
+                    .into_body()
+                    .collect()
+                    .await
+                    .expect("the body arrives whole")
+                    .to_bytes(),
             )
         }
     });
@@ -65,7 +70,7 @@ async fn the_head_waits_for_the_save(shape: &'static str, body: &str) {
     assert_eq!(store.len().await, 0);
     opened.store(true, Ordering::SeqCst);
     gate.open();
-    let (cookie, received) = waiting.await.unwrap();
+    let (cookie, received) = waiting.await.expect("the request is answered");
     assert_eq!(received, body);
     let id = crate::support::decoded_id(&cookie.expect("the cookie came with the head"));
     assert!(store.json(&id).await.contains(shape));

@@ -4,6 +4,7 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    unused_imports,
     missing_docs,
     reason = "each test binary uses its part"
 )]
