@@ -17,7 +17,7 @@ use session_memory::MemoryStore;
 use session_tower::{
     Error, ErrorKind, Secrets, Session, SessionCookie, SessionId, SessionOptions, Store,
 };
-use tower::{Layer, Service, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::support::SECRET;
 use crate::visit::{Visitor, count, layer, session};
@@ -365,5 +365,45 @@ async fn the_visitor_is_served_after_a_dropped_request() {
                 "{path} {polls}"
             );
         }
+    }
+}
+
+/// Drives a request to its answer.
+fn drive<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let answer = (0..1000).find_map(|_| match poll(future.as_mut()) {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
+    });
+    answer.expect("it is answered at some time")
+}
+
+/// What is there after a request whose store did what it was told and then failed to say so.
+async fn after_a_late_failure(path: &str, method: &'static str) -> Aftermath {
+    let store = MemoryStore::new();
+    let mut visitor = visitor_with_cart(&store).await;
+    let old = visitor.id();
+    let service = site(Distant {
+        store: store.clone(),
+        fails_late: Some(method),
+    });
+    let response = drive(service.clone().oneshot(visitor.request(path))).expect("it cannot fail");
+    visitor.receive(response.headers());
+    let status = Some(response.status().as_u16());
+    aftermath(&store, old, visitor, status).await
+}
+
+/// The old session is still there, or the browser's session has kept its id.
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_leaves_the_browser_with_its_session() {
+    for (path, method) in [
+        ("/insert", "replace"),
+        ("/regenerate", "create"),
+        ("/cycle-id", "create"),
+        ("/keep", "create"),
+    ] {
+        let after = after_a_late_failure(path, method).await;
+        assert_eq!(after.status, Some(503), "{path}, {method}");
+        assert!(after.browsers().is_some(), "{path}, {method}");
     }
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use session_tower::{Connection, CookieOptions, SessionHandle};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
@@ -151,7 +151,7 @@ async fn the_session_is_in_any_of_several_cookie_lines() {
     assert_eq!(response.into_body(), 2);
 }
 
-/// What the server says of the connection comes first, then the URI's scheme.
+/// What the server says of the connection comes first, then the scheme of an HTTP/2 request.
 #[tokio::test]
 async fn a_connection_is_encrypted_if_the_server_or_the_scheme_says_so() {
     let store = Probe::new();
@@ -169,6 +169,7 @@ async fn a_connection_is_encrypted_if_the_server_or_the_scheme_says_so() {
         ("/", Some(Connection::VouchedFor), true),
     ] {
         let mut request = Visitor::default().request(uri);
+        *request.version_mut() = Version::HTTP_2;
         if let Some(connection) = connection {
             request.extensions_mut().insert(connection);
         }
