@@ -378,6 +378,58 @@ fn drive<F: Future>(future: F) -> F::Output {
     answer.expect("it is answered at some time")
 }
 
+/// What is there after a handler gave up on a save after so many polls (a timeout around it, say)
+/// and the request went on to its answer; and whether the save was done by then.
+async fn after_giving_up_a_save(path: &'static str, polls: usize) -> (Aftermath, bool) {
+    let store = MemoryStore::new();
+    let mut visitor = visitor_with_cart(&store).await;
+    let old = visitor.id();
+    let distant = Distant {
+        store: store.clone(),
+        fails_late: None,
+    };
+    let secrets = Secrets::new(SECRET).expect("not empty");
+    let service = layer(SessionOptions::new(distant, secrets)).layer(service_fn(
+        move |request: Request<()>| async move {
+            let session = session(&request).await;
+            work(path, &session).await.expect("no save is made here");
+            let mut save = pin!(session.save());
+            let done = (0..polls).any(|_| match poll(save.as_mut()) {
+                Poll::Ready(saved) => saved.is_ok(),
+                Poll::Pending => false,
+            });
+            Ok::<_, Infallible>(Response::new(done))
+        },
+    ));
+    let response = drive(service.clone().oneshot(visitor.request("/"))).expect("it cannot fail");
+    visitor.receive(response.headers());
+    let status = Some(response.status().as_u16());
+    let done = response.into_body();
+    (aftermath(&store, old, visitor, status).await, done)
+}
+
+#[tokio::test]
+async fn a_handler_that_gives_up_a_save_and_goes_on_has_its_session_saved_at_the_end() {
+    for path in ["/insert", "/regenerate", "/keep", "/cycle-id"] {
+        for polls in 0.. {
+            let (after, done) = after_giving_up_a_save(path, polls).await;
+            let at = format!("{path}, save given up after {polls} polls");
+            assert_eq!(after.status, Some(200), "{at}");
+            let record = after.browsers();
+            let record = record.unwrap_or_else(|| {
+                panic!(
+                    "{at}: the browser's session is gone; {} others",
+                    after.new.len()
+                )
+            });
+            assert_eq!(record.data().raw("user"), Some("\"alice\""), "{at}");
+            if done {
+                break;
+            }
+        }
+    }
+}
+
 /// What is there after a request whose store did what it was told and then failed to say so.
 async fn after_a_late_failure(path: &str, method: &'static str) -> Aftermath {
     let store = MemoryStore::new();
@@ -405,5 +457,23 @@ async fn a_write_whose_answer_is_lost_leaves_the_browser_with_its_session() {
         let after = after_a_late_failure(path, method).await;
         assert_eq!(after.status, Some(503), "{path}, {method}");
         assert!(after.browsers().is_some(), "{path}, {method}");
+    }
+}
+
+/// The new session is there and the old one may be: a 503 with the new session's cookie would
+/// leave the browser with one that is.
+#[tokio::test]
+async fn a_removal_whose_answer_is_lost_leaves_the_browser_with_a_session() {
+    for (path, method) in [
+        ("/regenerate", "destroy"),
+        ("/cycle-id", "replace"),
+        ("/keep", "replace"),
+    ] {
+        let after = after_a_late_failure(path, method).await;
+        assert_eq!(after.status, Some(503), "{path}, {method}");
+        assert!(
+            after.browsers().is_some(),
+            "{path}, {method}: the browser has no cookie of the session that is left"
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, Response};
 use session_core::Store;
@@ -187,4 +188,46 @@ async fn a_logout_wins_over_writers_at_the_same_time() {
         }
         assert_eq!(store.length().await.unwrap(), 0);
     }
+}
+
+/// `Session::update` promises that its closure may call the session's methods; also when it runs
+/// again because another request was faster. On a thread of its own, since a closure that waits
+/// for a lock which its own caller holds waits for ever.
+#[test]
+fn an_update_that_is_run_again_may_use_the_session() {
+    let (done, answered) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let json = runtime.block_on(async {
+            let store = MemoryStore::new();
+            let visitor = visitor(&store).await;
+            let both = Arc::new(Barrier::new(2));
+            let service = layer(options(&store)).layer(service_fn(move |request: Request<()>| {
+                let both = Arc::clone(&both);
+                async move {
+                    let session = session(&request).await;
+                    let own = session.clone();
+                    session
+                        .update("views", move |views: Option<i32>| {
+                            let seed: Option<i32> = own.get("seed").expect("a number");
+                            views.unwrap_or(0) + seed.expect("it is there")
+                        })
+                        .expect("a number");
+                    both.wait().await;
+                    Ok::<_, Infallible>(Response::new(()))
+                }
+            }));
+            let (mut one, mut two) = (visitor.clone(), visitor.clone());
+            tokio::join!(one.visit(&service, "/"), two.visit(&service, "/"));
+            let record = store.get(&visitor.id()).await;
+            record.expect("memory does not fail").expect("it is stored")
+        });
+        done.send(json).expect("the test waits");
+    });
+    // The one limit on time in these tests: it is reached by nothing but the deadlock.
+    let record = answered.recv_timeout(Duration::from_secs(20));
+    let record = record.expect("the update that ran again got stuck");
+    assert_eq!(record.data().get("views").unwrap(), Some(2));
 }
