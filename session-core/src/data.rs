@@ -1,9 +1,13 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
 use serde::Serialize;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor,
+};
 use serde_json::value::RawValue;
 
 use crate::{Error, ErrorKind, Result, SessionCookie};
@@ -56,6 +60,8 @@ pub struct Data {
     /// The text that spans point into.
     source: Option<Arc<str>>,
     entries: Vec<Entry>,
+    /// How many entries the source has.
+    source_len: usize,
     /// How many entries stand before the `cookie` key; Node keeps its place.
     cookie_at: usize,
 }
@@ -65,20 +71,32 @@ struct Entry {
     /// The key as JSON, with its quotes.
     key: Text,
     value: Text,
+    /// The place among the source's entries and the value there.
+    origin: Option<(u32, Span)>,
+}
+
+/// A piece of the source.
+#[derive(Clone, Copy)]
+struct Span(u32, u32);
+
+impl Span {
+    fn of(self, source: Option<&Arc<str>>) -> &str {
+        source
+            .and_then(|text| text.get(self.0 as usize..self.1 as usize))
+            .unwrap_or_default()
+    }
 }
 
 #[derive(Clone)]
 enum Text {
-    Span(u32, u32),
+    Source(Span),
     Own(Arc<str>),
 }
 
 impl Text {
     fn of<'a>(&'a self, source: Option<&'a Arc<str>>) -> &'a str {
         match self {
-            Self::Span(start, end) => source
-                .and_then(|text| text.get(*start as usize..*end as usize))
-                .unwrap_or_default(),
+            Self::Source(span) => span.of(source),
             Self::Own(text) => text,
         }
     }
@@ -144,7 +162,8 @@ impl Data {
 
     /// Removes every key.
     pub fn clear(&mut self) {
-        *self = Self::new();
+        self.entries.clear();
+        self.cookie_at = 0;
     }
 
     /// Whether `key` has a value.
@@ -199,10 +218,11 @@ impl Data {
             Some(at) => self.entries[at].value = value,
             None => {
                 // A str always has a JSON form.
-                let key = serde_json::to_string(key).unwrap_or_default();
+                let key = Text::Own(serde_json::to_string(key).unwrap_or_default().into());
                 self.entries.push(Entry {
-                    key: Text::Own(key.into()),
+                    key,
                     value,
+                    origin: None,
                 });
             }
         }
@@ -223,56 +243,85 @@ impl Data {
             .map(move |entry| (entry.key.of(source), entry.value.of(source)))
     }
 
+    /// Whether keys, their order or their values differ from the text that the data was read from.
+    pub(crate) fn differs_from_source(&self) -> bool {
+        let source = self.source.as_ref();
+        self.entries.len() != self.source_len
+            || self
+                .entries
+                .iter()
+                .enumerate()
+                .any(|(index, entry)| match entry.origin {
+                    Some((origin, span)) => {
+                        origin as usize != index || entry.value.of(source) != span.of(source)
+                    }
+                    None => true,
+                })
+    }
+
+    /// Forgets how the data differs from its source, which is no longer the one to compare with.
+    pub(crate) fn detach(&mut self) {
+        self.source_len = usize::MAX;
+    }
+
     /// Reads a row's data and its cookie.
     pub(crate) fn parse(source: &Arc<str>) -> Result<(Self, SessionCookie)> {
-        let row: Row<'_> = serde_json::from_str(source)
+        if u32::try_from(source.len()).is_err() {
+            return Err(Error::new(ErrorKind::TooLarge, "decode")
+                .with_message("a session's JSON may have 4 GiB at most"));
+        }
+        let (data, cookie) = Self::members::<SessionCookie>(source)
             .map_err(|error| Error::from_json(ErrorKind::Decode, "decode", &error))?;
-        let cookie = row.cookie.ok_or_else(|| {
+        let cookie = cookie.ok_or_else(|| {
             Error::new(ErrorKind::Decode, "decode").with_message(
                 "the row has no `cookie` object; every session of express-session has one",
             )
         })?;
-        let mut data = Self {
-            source: Some(Arc::clone(source)),
-            entries: Vec::new(),
-            cookie_at: 0,
-        };
-        data.index(&row.members, row.cookie_at)?;
         Ok((data, cookie))
     }
 
     /// Reads a row's data once more; the row was read before, so it is known to be well-formed.
     pub(crate) fn reparse(source: &Arc<str>) -> Self {
-        Self::parse(source)
+        Self::members::<IgnoredAny>(source)
             .map(|(data, _)| data)
             .unwrap_or_default()
     }
 
-    fn index(&mut self, members: &[(&RawValue, &RawValue)], cookie_at: usize) -> Result<()> {
-        let source = self.source.clone().unwrap_or_default();
-        self.entries.reserve_exact(members.len());
-        for (index, (key, value)) in members.iter().enumerate() {
-            if index == cookie_at {
-                self.cookie_at = self.entries.len();
-            }
-            let entry = Entry {
-                key: span(&source, key.get())?,
-                value: span(&source, value.get())?,
-            };
-            let name = decode_key(key.get());
-            if name.as_deref().is_some_and(is_reserved) {
-                continue;
-            }
-            // JavaScript gives a repeated key its last value in its first place.
-            match name.and_then(|name| self.position(&name)) {
-                Some(at) => self.entries[at].value = entry.value,
-                None => self.entries.push(entry),
-            }
+    /// Reads a row's data, and its cookie as a `C`.
+    fn members<'s, C: Deserialize<'s>>(
+        source: &'s Arc<str>,
+    ) -> serde_json::Result<(Self, Option<C>)> {
+        let mut row = serde_json::Deserializer::from_str(source);
+        let members = RowVisitor {
+            source,
+            cookie: PhantomData,
         }
-        if cookie_at >= members.len() {
-            self.cookie_at = self.entries.len();
+        .deserialize(&mut row)?;
+        row.end()?;
+        Ok(members)
+    }
+
+    /// Takes a member of the source.
+    fn read(&mut self, name: Option<&str>, key: Text, value: Span) {
+        if name.is_some_and(is_reserved) {
+            return;
         }
-        Ok(())
+        // JavaScript gives a repeated key its last value in its first place.
+        let seen = name.and_then(|name| self.position(name));
+        let index = seen.unwrap_or(self.entries.len());
+        let key = seen.map_or(key, |at| self.entries[at].key.clone());
+        // A text of at most 4 GiB has fewer entries than that.
+        let origin = u32::try_from(index).ok().map(|index| (index, value));
+        let entry = Entry {
+            key,
+            value: Text::Source(value),
+            origin,
+        };
+        match seen {
+            Some(at) => self.entries[at] = entry,
+            None => self.entries.push(entry),
+        }
+        self.source_len = self.entries.len();
     }
 
     /// The row's JSON, with `cookie` in its place.
@@ -332,74 +381,77 @@ pub(crate) fn encode_value<T: Serialize + ?Sized>(key: &str, value: &T) -> Resul
             )),
         );
     }
+    // Most values are short: written on the stack first, they are allocated once.
+    let mut short = ArrayVec::<u8, 128>::new();
+    if serde_json::to_writer(&mut short, value).is_ok()
+        && let Ok(text) = std::str::from_utf8(&short)
+    {
+        return Ok(text.into());
+    }
     serde_json::to_string(value)
         .map(Arc::from)
         .map_err(|error| Error::from_json(ErrorKind::Encode, "insert", &error))
 }
 
+/// The value of `key` from its JSON.
 pub(crate) fn decode_value<T: DeserializeOwned>(key: &str, json: &str) -> Result<T> {
     serde_json::from_str(json).map_err(|error| {
-        let place = Error::from_json(ErrorKind::Decode, "get", &error);
-        Error::new(ErrorKind::Decode, "get")
-            .with_message(format!(
-                "the value of `{key}` cannot be read as {}: line {}, column {}",
-                std::any::type_name::<T>(),
-                error.line(),
-                error.column()
-            ))
-            .with_source(place)
+        let wanted = std::any::type_name::<T>();
+        Error::from_json(ErrorKind::Decode, "get", &error).context(format_args!(
+            "the value of `{key}` cannot be read as {wanted}"
+        ))
     })
 }
 
-/// Where `part`, a piece of `whole`, lies in it.
-fn span(whole: &str, part: &str) -> Result<Text> {
-    let start = part.as_ptr() as usize - whole.as_ptr() as usize;
-    match (u32::try_from(start), u32::try_from(start + part.len())) {
-        (Ok(start), Ok(end)) => Ok(Text::Span(start, end)),
-        _ => Err(Error::new(ErrorKind::TooLarge, "decode")
-            .with_message("a session's JSON may have 4 GiB at most")),
+/// Reads a row in one pass: the places of its members, and its cookie.
+struct RowVisitor<'s, C> {
+    source: &'s Arc<str>,
+    cookie: PhantomData<C>,
+}
+
+impl<C> RowVisitor<'_, C> {
+    /// Where `part`, a piece of the source, lies in it. The source's length fits into an `u32`.
+    fn span(&self, part: &RawValue) -> Span {
+        let start = part.get().as_ptr() as usize - self.source.as_ptr() as usize;
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Span(place(start), place(start + part.get().len()))
     }
 }
 
-/// A row's members in order, without the cookie.
-struct Row<'a> {
-    cookie: Option<SessionCookie>,
-    members: Vec<(&'a RawValue, &'a RawValue)>,
-    cookie_at: usize,
-}
+impl<'de, C: Deserialize<'de>> DeserializeSeed<'de> for RowVisitor<'de, C> {
+    type Value = (Data, Option<C>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Row<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(RowVisitor)
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
-struct RowVisitor;
-
-impl<'de> Visitor<'de> for RowVisitor {
-    type Value = Row<'de>;
+impl<'de, C: Deserialize<'de>> Visitor<'de> for RowVisitor<'de, C> {
+    type Value = (Data, Option<C>);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a session object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row<'de>, A::Error> {
-        let mut row = Row {
-            cookie: None,
-            members: Vec::new(),
-            cookie_at: 0,
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut data = Data {
+            source: Some(Arc::clone(self.source)),
+            ..Data::new()
         };
+        let mut cookie = None;
         while let Some(key) = map.next_key::<&'de RawValue>()? {
-            if decode_key(key.get()).as_deref() == Some("cookie") {
-                if row.cookie.is_none() {
-                    row.cookie_at = row.members.len();
+            let name = decode_key(key.get());
+            if name.as_deref() == Some("cookie") {
+                if cookie.is_none() {
+                    data.cookie_at = data.entries.len();
                 }
-                row.cookie = Some(map.next_value()?);
+                cookie = Some(map.next_value()?);
             } else {
-                row.members.push((key, map.next_value()?));
+                let value = self.span(map.next_value()?);
+                data.read(name.as_deref(), Text::Source(self.span(key)), value);
             }
         }
-        Ok(row)
+        Ok((data, cookie))
     }
 }
 
@@ -497,6 +549,37 @@ mod tests {
             data.to_json(&cookie),
             format!(r#"{{"b":2,{COOKIE},"d":4}}"#)
         );
+    }
+
+    #[test]
+    fn a_difference_from_the_source_is_one_of_content() {
+        let row = format!(r#"{{{COOKIE},"a":1,"b":2,"a":3}}"#);
+        let (original, _) = Data::parse(&row.into()).unwrap();
+        let after = |edit: fn(&mut Data)| {
+            let mut data = original.clone();
+            edit(&mut data);
+            data.differs_from_source()
+        };
+        assert!(!after(|_| ()));
+        assert!(!after(|data| data.insert("a", &3).unwrap()));
+        assert!(after(|data| data.insert("a", &1).unwrap()));
+        assert!(!after(|data| {
+            data.insert("a", &1).unwrap();
+            data.insert("a", &3).unwrap();
+            data.insert("c", &1).unwrap();
+            data.remove("c");
+        }));
+        assert!(after(|data| assert!(data.remove("a"))));
+        assert!(after(|data| {
+            data.remove("a");
+            data.insert("a", &3).unwrap();
+        }));
+        assert!(after(|data| {
+            data.remove("b");
+            data.insert("c", &2).unwrap();
+        }));
+        assert!(after(Data::clear));
+        assert!(!Data::new().differs_from_source());
     }
 
     #[test]

@@ -4,8 +4,6 @@
 //! 8.64e15 milliseconds of 1970; the date libraries stop earlier or change their parsing for
 //! everybody in the build. The tests hold this file against the `time` crate where both can count.
 
-use std::fmt::Write;
-
 /// The largest distance from 1970 that an ECMAScript date has, in milliseconds.
 pub(crate) const MAX_MILLIS: i64 = 8_640_000_000_000_000;
 
@@ -68,16 +66,36 @@ fn civil(millis: i64) -> Civil {
 /// milliseconds, a sign and six digits for years outside 0..=9999.
 pub(crate) fn write_iso(out: &mut String, millis: i64) {
     let c = civil(millis);
-    // Writing to a String cannot fail.
-    let _ = match c.year {
-        0..=9999 => write!(out, "{:04}", c.year),
-        year => write!(out, "{year:+07}"),
-    };
-    let _ = write!(
-        out,
-        "-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-        c.month, c.day, c.hour, c.minute, c.second, c.milli
-    );
+    if (0..=9999).contains(&c.year) {
+        push_digits::<4>(out, c.year);
+    } else {
+        out.push(if c.year < 0 { '-' } else { '+' });
+        push_digits::<6>(out, c.year.abs());
+    }
+    for (separator, value) in [
+        ('-', c.month),
+        ('-', c.day),
+        ('T', c.hour),
+        (':', c.minute),
+        (':', c.second),
+    ] {
+        out.push(separator);
+        push_digits::<2>(out, value);
+    }
+    out.push('.');
+    push_digits::<3>(out, c.milli);
+    out.push('Z');
+}
+
+/// Appends the last `N` digits of a number. Every cookie with a max age passes here, where
+/// formatting by `write!` would be a good part of its cost.
+fn push_digits<const N: usize>(out: &mut String, mut value: i64) {
+    let mut digits = [b'0'; N];
+    for digit in digits.iter_mut().rev() {
+        *digit += u8::try_from(value % 10).unwrap_or_default();
+        value /= 10;
+    }
+    out.extend(digits.map(char::from));
 }
 
 /// Appends an HTTP date (RFC 9110, section 5.6.7, IMF-fixdate), milliseconds cut off.
@@ -91,12 +109,18 @@ pub(crate) fn write_http(out: &mut String, millis: i64) {
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
     let c = civil(millis.clamp(0, LAST_HTTP_DATE));
-    let month = MONTHS[usize::try_from(c.month - 1).unwrap_or_default()];
-    let _ = write!(
-        out,
-        "{}, {:02} {month} {:04} {:02}:{:02}:{:02} GMT",
-        DAYS[c.weekday], c.day, c.year, c.hour, c.minute, c.second
-    );
+    out.push_str(DAYS[c.weekday]);
+    out.push_str(", ");
+    push_digits::<2>(out, c.day);
+    out.push(' ');
+    out.push_str(MONTHS[usize::try_from(c.month - 1).unwrap_or_default()]);
+    out.push(' ');
+    push_digits::<4>(out, c.year);
+    for (separator, value) in [(' ', c.hour), (':', c.minute), (':', c.second)] {
+        out.push(separator);
+        push_digits::<2>(out, value);
+    }
+    out.push_str(" GMT");
 }
 
 /// Reads a date in ECMAScript's format: the parts after the year may be missing, fractions of a

@@ -140,6 +140,15 @@ impl Error {
         }
     }
 
+    /// Puts what was being done before the message.
+    pub(crate) fn context(self, doing: fmt::Arguments<'_>) -> Self {
+        let message = match &self.0.message {
+            Some(message) => format!("{doing}: {message}"),
+            None => doing.to_string(),
+        };
+        self.with_message(message)
+    }
+
     /// A JSON error whose text is cut down to the place: the original quotes the value it met,
     /// and a value is session data.
     pub(crate) fn from_json(

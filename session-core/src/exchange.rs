@@ -286,9 +286,9 @@ impl Exchange {
         let Some(id) = &state.id else {
             return Ok([None, None]);
         };
-        let cookie = state
-            .cookie
-            .to_header(&options.name, &shared.config.cookie_value(id))?;
+        let cookie = state.cookie.to_header_with(&options.name, |out| {
+            options.secrets.write_cookie_value(id, out);
+        })?;
         let elsewhere = state
             .dropped_cookie
             .as_ref()

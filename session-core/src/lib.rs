@@ -30,7 +30,7 @@ pub use id::SessionId;
 pub use lifecycle::Lifecycle;
 pub use options::{OnConflict, OnStoreError, SessionOptions, Unset};
 pub use outcome::Outcome;
-pub use record::Record;
+pub use record::{Record, StoredExpiry};
 pub use request::{Connection, RequestHead};
 pub use secrets::Secrets;
 pub use session::Session;

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::contention::Contention;
-use crate::cookie::{Template, encode_component, is_token};
+use crate::cookie::{Template, is_token};
 use crate::exchange::Exchange;
 use crate::options::CookieSource;
 use crate::request::{OwnedHead, path_matches};
@@ -89,11 +89,6 @@ impl Config {
 
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.options.store
-    }
-
-    /// The cookie's value for `id`: signed, and encoded as for a URL.
-    pub(crate) fn cookie_value(&self, id: &SessionId) -> String {
-        encode_component(&self.options.secrets.sign(id)).into_owned()
     }
 }
 

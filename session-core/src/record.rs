@@ -33,6 +33,24 @@ pub struct Record {
     stored_expires: Option<StoredExpires>,
 }
 
+/// What a backend keeps of a record's end beside its JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredExpiry {
+    /// When it will drop the record: a TTL, a column.
+    At(SystemTime),
+    /// That the record has no end: a key without a TTL, `NULL` in the column.
+    Never,
+    /// Nothing: the JSON's `expires` is the only one there is.
+    InJson,
+}
+
+/// A time, or none at all: what a column or a TTL that may be missing says.
+impl From<Option<SystemTime>> for StoredExpiry {
+    fn from(expires: Option<SystemTime>) -> Self {
+        expires.map_or(Self::Never, Self::At)
+    }
+}
+
 /// One word for the backend's expiry; see `size` in the tests.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct StoredExpires(std::num::NonZeroI64);
@@ -61,10 +79,9 @@ impl Record {
         }
     }
 
-    /// A record as a backend holds it.
+    /// A record as a backend holds it, with the expiry that the backend keeps.
     ///
-    /// `expires` is the backend's own expiry (a TTL, a column), or `None` where it keeps none. It
-    /// counts, not the JSON's `expires`: express-session's stores move only theirs when a session
+    /// That expiry counts, not the JSON's: express-session's stores move only theirs when a session
     /// is touched, so that the JSON's is the one of the last full write. A cookie that ends with
     /// the browser stays one; the backend's expiry is then in
     /// [`stored_expires`](Self::stored_expires) alone.
@@ -73,24 +90,31 @@ impl Record {
     ///
     /// [`ErrorKind::Decode`](crate::ErrorKind::Decode) if the text is not a session's JSON, with
     /// the place but not the text in the error.
-    pub fn decode(json: impl Into<Arc<str>>, expires: Option<SystemTime>) -> Result<Self> {
+    pub fn decode(json: impl Into<Arc<str>>, expires: StoredExpiry) -> Result<Self> {
         let json = json.into();
         let (_, cookie) = Data::parse(&json)?;
-        Ok(Self {
+        let record = Self {
             json,
             cookie,
             stored_expires: None,
-        }
-        .with_stored_expires(expires))
+        };
+        Ok(record.with_stored_expires(expires))
     }
 
     /// The same record with the backend's own expiry, for a store that hands out shared records.
     #[must_use]
-    pub fn with_stored_expires(mut self, expires: Option<SystemTime>) -> Self {
-        self.stored_expires = expires.and_then(StoredExpires::new);
-        if let Some(expires) = expires {
-            self.cookie.adopt_expires(expires);
-        }
+    pub fn with_stored_expires(mut self, expires: StoredExpiry) -> Self {
+        self.stored_expires = match expires {
+            StoredExpiry::At(time) => {
+                self.cookie.adopt_expires(time);
+                StoredExpires::new(time)
+            }
+            StoredExpiry::Never => {
+                self.cookie.drop_expires();
+                None
+            }
+            StoredExpiry::InJson => None,
+        };
         self
     }
 
@@ -100,6 +124,16 @@ impl Record {
     pub fn touch(&mut self, cookie: &SessionCookie, stored_expires: Option<SystemTime>) {
         self.cookie.move_expires(cookie);
         self.stored_expires = stored_expires.and_then(StoredExpires::new);
+    }
+
+    /// Shares the cookie settings of `pool`, if this record has the same; an empty pool takes a
+    /// copy of them first.
+    ///
+    /// For a store that holds records rather than rows. With a pool for each part of such a store,
+    /// records do not hold a copy each, and threads that clone records of different parts do not
+    /// meet at one reference count, as they do where all have an application's one cookie.
+    pub fn share_settings(&mut self, pool: &mut Option<SessionCookie>) {
+        self.cookie.share_settings(pool);
     }
 
     /// The session's JSON: what is to be stored, or what was read.
@@ -186,7 +220,7 @@ mod tests {
     fn the_backends_expiry_counts_and_the_text_stays() {
         let text = row("60000", r#""2001-01-01T00:00:00.000Z""#);
         let end = SystemTime::UNIX_EPOCH + HOUR;
-        let record = Record::decode(text.as_str(), Some(end)).unwrap();
+        let record = Record::decode(text.as_str(), StoredExpiry::At(end)).unwrap();
         assert_eq!(record.expires(), Some(end));
         assert_eq!(record.stored_expires(), Some(end));
         assert_eq!(record.json(), text);
@@ -198,7 +232,7 @@ mod tests {
     fn a_browser_session_stays_one_whatever_the_backend_keeps() {
         for none in ["null", "false"] {
             let end = SystemTime::UNIX_EPOCH + HOUR;
-            let record = Record::decode(row(none, none), Some(end)).unwrap();
+            let record = Record::decode(row(none, none), StoredExpiry::At(end)).unwrap();
             assert_eq!(record.expires(), None);
             assert_eq!(record.stored_expires(), Some(end));
             assert!(record.is_expired(end));
@@ -207,7 +241,11 @@ mod tests {
 
     #[test]
     fn without_a_backends_expiry_the_json_has_the_word() {
-        let record = Record::decode(row("1", r#""1970-01-01T01:00:00.000Z""#), None).unwrap();
+        let record = Record::decode(
+            row("1", r#""1970-01-01T01:00:00.000Z""#),
+            StoredExpiry::InJson,
+        )
+        .unwrap();
         assert_eq!(record.expires(), Some(SystemTime::UNIX_EPOCH + HOUR));
         assert_eq!(record.stored_expires(), None);
     }
@@ -216,7 +254,7 @@ mod tests {
     fn a_touch_moves_the_expiry_and_nothing_else() {
         let now = SystemTime::UNIX_EPOCH;
         let text = row("60000", r#""1970-01-01T00:01:00.000Z""#);
-        let mut record = Record::decode(text.as_str(), None).unwrap();
+        let mut record = Record::decode(text.as_str(), StoredExpiry::InJson).unwrap();
         let mut cookie = SessionCookie::new();
         cookie.set_path("/elsewhere");
         for age in [Some(HOUR), Some(Duration::from_millis(1)), None] {
@@ -237,6 +275,18 @@ mod tests {
     }
 
     #[test]
+    fn a_backend_that_keeps_a_record_for_ever_overrules_a_stale_date() {
+        let text = row("60000", r#""2001-01-01T00:00:00.000Z""#);
+        let record = Record::decode(text.as_str(), StoredExpiry::Never).unwrap();
+        assert_eq!((record.expires(), record.stored_expires()), (None, None));
+        assert_eq!(
+            record.cookie().original_max_age(),
+            Some(Duration::from_secs(60))
+        );
+        assert_eq!(record.json(), text);
+    }
+
+    #[test]
     fn stored_expiry_holds_every_instant() {
         for millis in [
             0,
@@ -253,7 +303,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_data_and_the_size_is_known() {
-        let record = Record::decode(row("null", "null"), None).unwrap();
+        let record = Record::decode(row("null", "null"), StoredExpiry::InJson).unwrap();
         assert!(!format!("{record:?}").contains("\"a\""));
         // An in-memory store pays for this with every session.
         assert_eq!(size_of::<Record>(), 48);

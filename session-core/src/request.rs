@@ -3,7 +3,7 @@ use std::fmt;
 use http::{HeaderMap, Method, Uri, header};
 
 use crate::SessionId;
-use crate::cookie::named_values;
+use crate::cookie::{named_values, with_decoded};
 use crate::secrets::Secrets;
 
 /// How much is known of the connection that a request came over.
@@ -73,7 +73,7 @@ impl RequestHead<'_> {
             .iter()
             .flat_map(|value| named_values(value.as_bytes(), name))
             .inspect(|_| present = true)
-            .find_map(|value| secrets.unsign(&value));
+            .find_map(|value| with_decoded(value, |value| secrets.unsign(value)));
         (id, present)
     }
 

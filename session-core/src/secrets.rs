@@ -1,11 +1,13 @@
 use std::fmt;
 
+use arrayvec::ArrayString;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+use crate::cookie::encode_component;
 use crate::{Error, Result, SessionId};
 
 /// Characters of a signature: 32 bytes in base64 without padding.
@@ -76,12 +78,22 @@ impl Secrets {
     #[must_use]
     pub fn sign(&self, id: &SessionId) -> String {
         let id = id.as_str();
+        let signature = signature_of(&self.0[0], id);
         let mut value = String::with_capacity(2 + id.len() + 1 + SIGNATURE_LENGTH);
         value.push_str("s:");
         value.push_str(id);
         value.push('.');
-        STANDARD_NO_PAD.encode_string(mac(&self.0[0], id), &mut value);
+        value.push_str(&signature);
         value
+    }
+
+    /// Appends the signed form of `id`, percent-encoded for a cookie.
+    pub(crate) fn write_cookie_value(&self, id: &SessionId, out: &mut String) {
+        let id = id.as_str();
+        out.push_str("s%3A");
+        out.extend(encode_component(id));
+        out.push('.');
+        out.extend(encode_component(&signature_of(&self.0[0], id)));
     }
 
     /// The id in a signed value (after percent-decoding), if one of the secrets signed it.
@@ -92,27 +104,28 @@ impl Secrets {
     #[must_use]
     pub fn unsign(&self, value: &str) -> Option<SessionId> {
         let (id, signature) = value.strip_prefix("s:")?.rsplit_once('.')?;
-        if signature.len() != SIGNATURE_LENGTH {
-            return None;
-        }
         let holds = self.0.iter().any(|key| {
-            let mut expected = [0; SIGNATURE_LENGTH];
-            STANDARD_NO_PAD
-                .encode_slice(mac(key, id), &mut expected)
-                .is_ok()
-                && bool::from(expected.ct_eq(signature.as_bytes()))
+            signature_of(key, id)
+                .as_bytes()
+                .ct_eq(signature.as_bytes())
+                .into()
         });
         if holds { SessionId::new(id).ok() } else { None }
     }
 }
 
-/// The key's state after its padding was hashed is kept and copied: half the work of each use.
-fn mac(key: &Hmac<Sha256>, id: &str) -> [u8; 32] {
-    key.clone()
+/// The signature of `id` in base64. The key's state after its padding was hashed is kept and
+/// copied: half the work of each use.
+fn signature_of(key: &Hmac<Sha256>, id: &str) -> ArrayString<SIGNATURE_LENGTH> {
+    let mac = key
+        .clone()
         .chain_update(id.as_bytes())
         .finalize()
-        .into_bytes()
-        .into()
+        .into_bytes();
+    let mut text = [0; SIGNATURE_LENGTH];
+    let written = STANDARD_NO_PAD.encode_slice(mac, &mut text);
+    debug_assert_eq!(written.ok(), Some(SIGNATURE_LENGTH));
+    ArrayString::from_byte_string(&text).unwrap_or_default()
 }
 
 impl fmt::Debug for Secrets {

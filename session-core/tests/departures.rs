@@ -1,6 +1,8 @@
 //! Where the lifecycle departs from express-session 1.x on purpose: each departure by its number
 //! in the table of the crate's docs.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers")]
+
 mod common;
 
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! Which store calls and which cookie a request costs: the matrix that express-session 1.19 was
 //! measured with, and the budget of this project.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers")]
+
 mod common;
 
 use std::time::Duration;
@@ -179,6 +181,7 @@ fn budget(options: impl FnOnce(SessionOptions) -> SessionOptions, act: Act) -> S
     store.calls()
 }
 
+#[derive(Clone, Copy)]
 enum Act {
     NewUntouched,
     NewWritten,

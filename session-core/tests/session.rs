@@ -1,5 +1,7 @@
 //! What a handler can do with its session, and what the options make of it.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers")]
+
 mod common;
 
 use std::time::Duration;
@@ -56,6 +58,47 @@ fn data_is_read_and_edited_by_key() {
         assert!(session.keys().is_empty());
     });
     assert!(store.only().ends_with(r#""path":"/"}}"#));
+}
+
+#[test]
+fn a_value_can_be_taken_out_once() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store, same);
+    let mut visitor = Visitor::default();
+    visitor.visit(&lifecycle, |session| {
+        session.insert("flash", "saved").unwrap()
+    });
+    visitor.visit(&lifecycle, |session| {
+        assert_eq!(
+            session.take::<u32>("flash").unwrap_err().kind(),
+            ErrorKind::Decode
+        );
+        assert_eq!(
+            session.take::<String>("flash").unwrap().as_deref(),
+            Some("saved")
+        );
+        assert_eq!(session.take::<String>("flash").unwrap(), None);
+    });
+    visitor.visit(&lifecycle, |session| assert!(session.keys().is_empty()));
+}
+
+#[test]
+fn regenerate_starts_over_even_when_the_session_has_gone() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store, same);
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let mut other = visitor.clone();
+    visitor.visit_async(&lifecycle, async |session| {
+        other.visit_async(&lifecycle, async |session| session.destroy().await.unwrap());
+        session.insert("late", &1).unwrap();
+        assert_eq!(session.save().await.unwrap_err().kind(), ErrorKind::Missing);
+        session.cycle_id();
+        assert_eq!(session.save().await.unwrap_err().kind(), ErrorKind::Missing);
+        session.regenerate();
+        session.insert("user", "alice").unwrap();
+    });
+    visitor.visit(&lifecycle, |session| assert_eq!(session.keys(), ["user"]));
+    assert_eq!(store.len(), 1);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! One operation on a store of 100,000 sessions of about 200 bytes of JSON, at random, beside a
 //! plain sharded map behind the same trait.
+#![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::BuildHasher;
@@ -12,6 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use divan::{Bencher, black_box};
+use foldhash::fast::RandomState;
 use session_core::{Capabilities, Clock, Data, Record, Result, SessionCookie, SessionId, Store};
 use session_memory::MemoryStore;
 
@@ -24,19 +27,76 @@ fn main() {
     divan::main();
 }
 
-/// What a team would write first: no expiry, no bound, nothing but a map per shard.
+#[divan::bench(args = [Kind::Memory, Kind::Bounded, Kind::Plain], threads = THREADS)]
+fn get(bencher: Bencher<'_, '_>, kind: Kind) {
+    let store = kind.store();
+    at_random(bencher, |id, _| {
+        black_box(ready(store.get(id)).unwrap());
+    });
+}
+
+#[divan::bench(args = [Kind::Memory, Kind::Bounded, Kind::Plain], threads = THREADS)]
+fn set(bencher: Bencher<'_, '_>, kind: Kind) {
+    let store = kind.store();
+    at_random(bencher, |id, record| ready(store.set(id, record)).unwrap());
+}
+
+#[divan::bench(args = [Kind::Memory, Kind::Bounded], threads = THREADS)]
+fn touch(bencher: Bencher<'_, '_>, kind: Kind) {
+    let store = kind.store();
+    at_random(bencher, |id, record| {
+        let _ = black_box(ready(store.touch(id, record.cookie())).unwrap());
+    });
+}
+
+#[divan::bench(args = [Kind::Memory, Kind::Bounded], threads = THREADS)]
+fn replace(bencher: Bencher<'_, '_>, kind: Kind) {
+    let store = kind.store();
+    at_random(bencher, |id, record| {
+        let _ = black_box(ready(store.replace(id, record, record)).unwrap());
+    });
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Memory,
+    Bounded,
+    Plain,
+}
+
+impl Kind {
+    fn store(self) -> &'static dyn Store {
+        static MEMORY: LazyLock<MemoryStore> = LazyLock::new(|| filled(MemoryStore::new()));
+        static BOUNDED: LazyLock<MemoryStore> =
+            LazyLock::new(|| filled(MemoryStore::builder().max_sessions(2 * SESSIONS).build()));
+        static PLAIN: LazyLock<PlainMap> = LazyLock::new(|| filled(PlainMap::default()));
+        match self {
+            Self::Memory => &*MEMORY,
+            Self::Bounded => &*BOUNDED,
+            Self::Plain => &*PLAIN,
+        }
+    }
+}
+
+/// What one would write first: no expiry, no bound, nothing but a map per shard.
 #[derive(Debug)]
 struct PlainMap {
-    hasher: foldhash::fast::RandomState,
-    shards: Vec<Mutex<HashMap<SessionId, Record, foldhash::fast::RandomState>>>,
+    hasher: RandomState,
+    shards: [Mutex<HashMap<SessionId, Record, RandomState>>; 64],
 }
 
 impl PlainMap {
-    fn shard(
-        &self,
-        id: &SessionId,
-    ) -> &Mutex<HashMap<SessionId, Record, foldhash::fast::RandomState>> {
-        &self.shards[self.hasher.hash_one(id) as usize >> 32 & 63]
+    fn shard(&self, id: &SessionId) -> &Mutex<HashMap<SessionId, Record, RandomState>> {
+        &self.shards[(self.hasher.hash_one(id) >> 32) as usize % self.shards.len()]
+    }
+}
+
+impl Default for PlainMap {
+    fn default() -> Self {
+        Self {
+            hasher: RandomState::default(),
+            shards: std::array::from_fn(|_| Mutex::default()),
+        }
     }
 }
 
@@ -47,12 +107,8 @@ impl Store for PlainMap {
     }
 
     async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
-        let old = self
-            .shard(id)
-            .lock()
-            .unwrap()
-            .insert(id.clone(), record.clone());
-        drop(old);
+        let (id, record) = (id.clone(), record.clone());
+        self.shard(&id).lock().unwrap().insert(id, record);
         Ok(())
     }
 
@@ -66,45 +122,46 @@ impl Store for PlainMap {
     }
 }
 
-/// The records of an application, which all have the cookie settings of one template.
-struct Fixture {
-    ids: Vec<SessionId>,
-    records: Vec<Record>,
-    cookie: SessionCookie,
-}
-
-static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
+/// Records of one application: all have the settings of one cookie.
+static RECORDS: LazyLock<Vec<(SessionId, Record)>> = LazyLock::new(|| {
     let mut cookie = SessionCookie::new();
     cookie.set_max_age(Some(Duration::from_secs(3_600)), Clock::system().now());
-    let record = |number: usize| {
-        let mut data = Data::new();
-        data.insert("user", &number).unwrap();
-        data.insert("csrf", &"x".repeat(60)).unwrap();
-        Record::new(cookie.clone(), &data)
-    };
-    Fixture {
-        ids: (0..SESSIONS).map(|_| SessionId::random()).collect(),
-        records: (0..SESSIONS).map(record).collect(),
-        cookie: cookie.clone(),
-    }
+    let mut data = Data::new();
+    data.insert("csrf", &"x".repeat(60)).unwrap();
+    let numbers = 0..SESSIONS;
+    numbers
+        .map(|number| {
+            data.insert("user", &number).unwrap();
+            (SessionId::random(), Record::new(cookie.clone(), &data))
+        })
+        .collect()
 });
 
 fn filled<S: Store>(store: S) -> S {
-    for (id, record) in FIXTURE.ids.iter().zip(&FIXTURE.records) {
+    for (id, record) in RECORDS.iter() {
         ready(store.set(id, record)).unwrap();
     }
     store
 }
 
-static MEMORY: LazyLock<MemoryStore> = LazyLock::new(|| filled(MemoryStore::new()));
-static BOUNDED: LazyLock<MemoryStore> =
-    LazyLock::new(|| filled(MemoryStore::builder().max_sessions(2 * SESSIONS).build()));
-static PLAIN: LazyLock<PlainMap> = LazyLock::new(|| {
-    filled(PlainMap {
-        hasher: foldhash::fast::RandomState::default(),
-        shards: (0..64).map(|_| Mutex::default()).collect(),
-    })
-});
+/// Measures `operation` on random sessions, with a sequence of numbers for each thread.
+fn at_random(bencher: Bencher<'_, '_>, operation: impl Fn(&SessionId, &Record) + Sync) {
+    static SEED: AtomicU64 = AtomicU64::new(1);
+    thread_local! {
+        static STATE: Cell<u64> = Cell::new(SEED.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed));
+    }
+    bencher.bench(|| {
+        for _ in 0..OPERATIONS {
+            let mut x = STATE.get();
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            STATE.set(x);
+            let (id, record) = &RECORDS[(x >> 32) as usize % SESSIONS];
+            operation(id, record);
+        }
+    });
+}
 
 /// The stores in memory are never pending.
 fn ready<F: Future>(future: F) -> F::Output {
@@ -112,82 +169,4 @@ fn ready<F: Future>(future: F) -> F::Output {
         Poll::Ready(output) => output,
         Poll::Pending => unreachable!("a store in memory waits for nothing"),
     }
-}
-
-/// Measures `operation` with a random number below [`SESSIONS`], from a sequence per thread.
-fn random(bencher: Bencher<'_, '_>, operation: impl Fn(usize) + Sync) {
-    static SEED: AtomicU64 = AtomicU64::new(1);
-    thread_local! {
-        static STATE: std::cell::Cell<u64> =
-            std::cell::Cell::new(SEED.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed));
-    }
-    bencher.bench(|| {
-        for _ in 0..OPERATIONS {
-            operation(STATE.with(|state| {
-                let mut x = state.get();
-                x ^= x << 13;
-                x ^= x >> 7;
-                x ^= x << 17;
-                state.set(x);
-                (x >> 32) as usize % SESSIONS
-            }));
-        }
-    });
-}
-
-#[divan::bench(threads = THREADS)]
-fn get(bencher: Bencher<'_, '_>) {
-    let store = &*MEMORY;
-    random(bencher, |n| {
-        black_box(ready(store.get(&FIXTURE.ids[n])).unwrap());
-    });
-}
-
-#[divan::bench(threads = THREADS)]
-fn get_bounded(bencher: Bencher<'_, '_>) {
-    let store = &*BOUNDED;
-    random(bencher, |n| {
-        black_box(ready(store.get(&FIXTURE.ids[n])).unwrap());
-    });
-}
-
-#[divan::bench(threads = THREADS)]
-fn get_plain(bencher: Bencher<'_, '_>) {
-    let store = &*PLAIN;
-    random(bencher, |n| {
-        black_box(ready(store.get(&FIXTURE.ids[n])).unwrap());
-    });
-}
-
-#[divan::bench(threads = THREADS)]
-fn set(bencher: Bencher<'_, '_>) {
-    let store = &*MEMORY;
-    random(bencher, |n| {
-        ready(store.set(&FIXTURE.ids[n], &FIXTURE.records[n])).unwrap();
-    });
-}
-
-#[divan::bench(threads = THREADS)]
-fn set_plain(bencher: Bencher<'_, '_>) {
-    let store = &*PLAIN;
-    random(bencher, |n| {
-        ready(store.set(&FIXTURE.ids[n], &FIXTURE.records[n])).unwrap();
-    });
-}
-
-#[divan::bench(threads = THREADS)]
-fn touch(bencher: Bencher<'_, '_>) {
-    let store = &*MEMORY;
-    random(bencher, |n| {
-        let _ = black_box(ready(store.touch(&FIXTURE.ids[n], &FIXTURE.cookie)).unwrap());
-    });
-}
-
-#[divan::bench(threads = THREADS)]
-fn replace(bencher: Bencher<'_, '_>) {
-    let store = &*MEMORY;
-    random(bencher, |n| {
-        let record = &FIXTURE.records[n];
-        let _ = black_box(ready(store.replace(&FIXTURE.ids[n], record, record)).unwrap());
-    });
 }

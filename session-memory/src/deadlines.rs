@@ -130,3 +130,16 @@ impl Deadlines {
             u32::try_from(position).expect("there are no more deadlines than slots");
     }
 }
+
+#[cfg(test)]
+impl Deadlines {
+    /// The earliest is first, and entries and slots know each other.
+    pub(crate) fn check(&self, slab: &Slab) {
+        for (position, entry) in self.heap.iter().enumerate() {
+            assert!(self.heap[position.saturating_sub(1) / 2].at() <= entry.at());
+            assert_eq!(slab.get(entry.slot).deadline as usize, position);
+        }
+        let with_deadline = slab.iter().filter(|slot| slot.deadline != NO_DEADLINE);
+        assert_eq!(with_deadline.count(), self.heap.len());
+    }
+}

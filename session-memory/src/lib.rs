@@ -3,6 +3,7 @@
 mod bound;
 mod builder;
 mod deadlines;
+mod index;
 mod sessions;
 mod shard;
 mod slab;

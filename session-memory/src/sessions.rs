@@ -122,16 +122,16 @@ impl Sessions {
         if only_new && found.is_some_and(|at| !shard.is_expired(at, now)) {
             return Some(Created::Exists);
         }
-        let record = self.to_stored(record);
+        let record = self.to_stored(record, &mut shard);
         if let Some(at) = found {
             removed.push(self.overwrite(&mut shard, at, record, now));
-        } else if !has_expired(&record, now) {
-            if !self.admit() {
-                // The place goes from one session to the other, so the count stays.
-                let victim = shard.victim(now)?;
-                removed.push(shard.remove(victim));
-            }
+        } else if has_expired(&record, now) {
+            // Accepted, and gone already.
+        } else if self.admit() {
             shard.insert(hash, id.clone(), record);
+        } else {
+            let victim = shard.victim(now)?;
+            removed.push(shard.supplant(victim, hash, id.clone(), record));
         }
         Some(Created::Created)
     }
@@ -146,7 +146,8 @@ impl Sessions {
         if !shard.record(at).same_json(old) {
             return Replaced::Conflict;
         }
-        removed.push(self.overwrite(&mut shard, at, self.to_stored(new), now));
+        let new = self.to_stored(new, &mut shard);
+        removed.push(self.overwrite(&mut shard, at, new, now));
         Replaced::Replaced
     }
 
@@ -249,8 +250,9 @@ impl Sessions {
     }
 
     fn remove(&self, shard: &mut Shard, at: u32) -> Record {
+        let record = shard.remove(at);
         self.release(1);
-        shard.remove(at)
+        record
     }
 
     /// Evicts a session wherever there is one, for a write to a shard that has none.
@@ -275,9 +277,11 @@ impl Sessions {
         }
     }
 
-    /// The record with the end that this store gives it.
-    fn to_stored(&self, record: &Record) -> Record {
+    /// The record with the end that this store gives it. It shares its cookie settings with its own
+    /// shard only: one reference count for all would be where all threads meet.
+    fn to_stored(&self, record: &Record, shard: &mut Shard) -> Record {
         let mut stored = record.clone();
+        stored.share_settings(&mut shard.settings);
         stored.touch(record.cookie(), self.end(record.cookie()));
         stored
     }

@@ -5,25 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use arrayvec::ArrayVec;
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use session_core::{Record, SessionCookie, SessionId};
 
 use crate::deadlines::Deadlines;
+use crate::index::Index;
 use crate::slab::{NO_DEADLINE, Slab, Slot};
 
-/// How many sessions are compared to find the one to evict.
-const WINDOW: usize = 16;
-
-/// Tables below this size are not worth giving back.
-const SMALL_TABLE: usize = 64;
-
-/// Where a session is.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    /// The lower half of the id's hash, so that a growing table need not read the slots.
-    hash: u32,
-    slot: u32,
-}
+/// How many sessions in use are spared before one of them is evicted.
+const MOST_SPARED: usize = 64;
 
 /// What [`Shard::reclaim`] left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,23 +29,25 @@ pub(crate) enum Due {
 #[derive(Debug)]
 pub(crate) struct Shard {
     hasher: RandomState,
-    places: HashTable<Place>,
+    index: Index,
     slab: Slab,
     /// The deadline of a session is never later than its end. It may be earlier: a session that
     /// was extended is moved when its old deadline comes up, not at every touch.
     deadlines: Deadlines,
-    tick: u32,
-    hand: usize,
+    /// The cookie settings that the records here share.
+    pub(crate) settings: Option<SessionCookie>,
+    /// Where the search for a session to evict goes on.
+    hand: u32,
 }
 
 impl Shard {
     pub(crate) fn new(hasher: RandomState) -> Self {
         Self {
             hasher,
-            places: HashTable::new(),
+            index: Index::default(),
             slab: Slab::default(),
             deadlines: Deadlines::default(),
-            tick: 0,
+            settings: None,
             hand: 0,
         }
     }
@@ -74,15 +65,10 @@ impl Shard {
 
     /// Where the session is, whether or not it has expired.
     pub(crate) fn find(&self, hash: u64, id: &SessionId) -> Option<u32> {
-        let hash = lower(hash);
         // Not `SessionId`'s own comparison: whoever can measure it would first have to guess an id
         // with the same keyed hash.
-        let is_it = |place: &Place| {
-            place.hash == hash && self.slab.get(place.slot).id.as_str() == id.as_str()
-        };
-        self.places
-            .find(spread(hash), is_it)
-            .map(|place| place.slot)
+        let is_it = |slot| self.slab.get(slot).id.as_str() == id.as_str();
+        self.index.find(lower(hash), is_it)
     }
 
     /// Where the live session is.
@@ -114,14 +100,22 @@ impl Shard {
             id,
             record,
             deadline: NO_DEADLINE,
-            used: self.tick,
+            used: false,
         });
-        let hash = lower(hash);
-        let place = Place { hash, slot: at };
-        self.places
-            .insert_unique(spread(hash), place, |place| spread(place.hash));
+        self.index.insert(lower(hash), at);
         self.schedule(at);
-        self.mark_used(at);
+    }
+
+    /// Adds a session that is not there yet in the place of another, and returns that one's record.
+    pub(crate) fn supplant(&mut self, at: u32, hash: u64, id: SessionId, record: Record) -> Record {
+        self.index.remove(self.hash_of(at), at);
+        let slot = self.slab.get_mut(at);
+        slot.id = id;
+        slot.used = false;
+        let old = std::mem::replace(&mut slot.record, record);
+        self.index.insert(lower(hash), at);
+        self.schedule(at);
+        old
     }
 
     /// Writes another record for a session, and returns the old one.
@@ -141,8 +135,7 @@ impl Shard {
 
     /// Notes that a session was used, for [`victim`](Self::victim).
     pub(crate) fn mark_used(&mut self, at: u32) {
-        self.tick = self.tick.wrapping_add(1);
-        self.slab.get_mut(at).used = self.tick;
+        self.slab.get_mut(at).used = true;
     }
 
     /// Takes a session out. Another one may have its place afterwards.
@@ -151,19 +144,9 @@ impl Shard {
         if deadline != NO_DEADLINE {
             self.deadlines.remove(deadline, &mut self.slab);
         }
+        self.index.remove(self.hash_of(at), at);
         let slot = self.slab.swap_remove(at);
-        let hash = lower(self.hasher.hash_one(&slot.id));
-        if let Ok(place) = self
-            .places
-            .find_entry(spread(hash), |place| place.slot == at)
-        {
-            place.remove();
-        }
         self.follow_moved(at);
-        if self.places.capacity() > SMALL_TABLE && self.len() < self.places.capacity() / 4 {
-            self.places
-                .shrink_to(self.len() * 2, |place| spread(place.hash));
-        }
         slot.record
     }
 
@@ -176,12 +159,12 @@ impl Shard {
         if moved.deadline != NO_DEADLINE {
             self.deadlines.slot_moved(moved.deadline, at);
         }
-        let hash = lower(self.hasher.hash_one(&moved.id));
-        let last = self.len();
-        let place = self
-            .places
-            .find_mut(spread(hash), |place| place.slot as usize == last);
-        place.expect("every session has a place").slot = at;
+        let last = u32::try_from(self.len()).expect("a slot's number");
+        self.index.relocate(self.hash_of(at), last, at);
+    }
+
+    fn hash_of(&self, at: u32) -> u32 {
+        lower(self.hasher.hash_one(&self.slab.get(at).id))
     }
 
     /// Sees to it that the session's deadline is no later than its end.
@@ -228,18 +211,21 @@ impl Shard {
         Due::Pending
     }
 
-    /// The session to evict when another one needs its place: of the next [`WINDOW`] sessions one
-    /// that has expired or else the one that was used longest ago.
+    /// The session to evict when another one needs its place: the next one that was not used since
+    /// the last time round, or has expired.
     pub(crate) fn victim(&mut self, now: i64) -> Option<u32> {
-        let len = self.len();
-        let window =
-            (0..len.min(WINDOW)).filter_map(|step| u32::try_from((self.hand + step) % len).ok());
-        let victim = window.max_by_key(|&at| {
-            let unused_for = self.tick.wrapping_sub(self.slab.get(at).used);
-            (self.is_expired(at, now), unused_for)
-        });
-        self.hand = (self.hand + WINDOW) % len.max(1);
-        victim
+        let len = u32::try_from(self.len()).ok().filter(|&len| len > 0)?;
+        let mut spared = 0;
+        loop {
+            let at = self.hand % len;
+            self.hand = at + 1;
+            let slot = self.slab.get_mut(at);
+            let used = std::mem::take(&mut slot.used);
+            if !used || has_expired(&slot.record, now) || spared == MOST_SPARED {
+                return Some(at);
+            }
+            spared += 1;
+        }
     }
 }
 
@@ -270,7 +256,5 @@ fn lower(hash: u64) -> u32 {
     hash as u32
 }
 
-/// A hash for the table, which reads both ends of its 64 bits.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
-}
+#[cfg(test)]
+mod tests;

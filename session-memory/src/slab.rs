@@ -8,22 +8,24 @@ const CHUNK: usize = 64;
 /// A slot that has no deadline.
 pub(crate) const NO_DEADLINE: u32 = u32::MAX;
 
-/// One session.
+/// One session, placed so that it never spans three cache lines.
 #[derive(Debug)]
+#[repr(align(32))]
 pub(crate) struct Slot {
     pub(crate) id: SessionId,
     pub(crate) record: Record,
     /// Its place among the shard's deadlines, or [`NO_DEADLINE`].
     pub(crate) deadline: u32,
-    /// The shard's tick at its last use.
-    pub(crate) used: u32,
+    /// Whether it was used since it was last considered for eviction.
+    pub(crate) used: bool,
 }
 
 /// A vector in chunks. Removing moves the last slot into the hole, so that memory follows the
 /// number of sessions whichever of them end.
 #[derive(Debug, Default)]
 pub(crate) struct Slab {
-    chunks: Vec<Vec<Slot>>,
+    /// Thin pointers, so that the list of chunks stays in the cache.
+    chunks: Vec<Box<[Option<Slot>; CHUNK]>>,
     len: usize,
 }
 
@@ -33,27 +35,26 @@ impl Slab {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot> {
-        self.chunks.iter().flatten()
+        self.chunks.iter().flat_map(|chunk| chunk.iter()).flatten()
     }
 
     pub(crate) fn get(&self, at: u32) -> &Slot {
         let at = at as usize;
-        &self.chunks[at / CHUNK][at % CHUNK]
+        let slot = self.chunks[at / CHUNK][at % CHUNK].as_ref();
+        slot.expect("a slot in use")
     }
 
     pub(crate) fn get_mut(&mut self, at: u32) -> &mut Slot {
-        let at = at as usize;
-        &mut self.chunks[at / CHUNK][at % CHUNK]
+        self.place(at as usize).as_mut().expect("a slot in use")
     }
 
     /// Appends a slot and says where it is.
     pub(crate) fn push(&mut self, slot: Slot) -> u32 {
         let at = u32::try_from(self.len).expect("a shard holds fewer than 2^32 sessions");
-        let chunk = self.len / CHUNK;
-        if chunk == self.chunks.len() {
-            self.chunks.push(Vec::with_capacity(CHUNK));
+        if self.len == self.chunks.len() * CHUNK {
+            self.chunks.push(Box::new([const { None }; CHUNK]));
         }
-        self.chunks[chunk].push(slot);
+        *self.place(self.len) = Some(slot);
         self.len += 1;
         at
     }
@@ -61,15 +62,24 @@ impl Slab {
     /// Takes a slot out; the last one, if it was another, is then at `at`.
     pub(crate) fn swap_remove(&mut self, at: u32) -> Slot {
         self.len -= 1;
-        let last = self.chunks[self.len / CHUNK].pop().expect("the last slot");
+        let last = self.place(self.len).take();
         // One empty chunk is kept, so that a shard at the edge of a chunk does not allocate each
         // time.
-        self.chunks.truncate(self.len / CHUNK + 2);
-        if at as usize == self.len {
+        let kept = self.len.div_ceil(CHUNK) + 1;
+        if kept < self.chunks.len() {
+            self.chunks.truncate(kept);
+            self.chunks.shrink_to(2 * kept);
+        }
+        let removed = if at as usize == self.len {
             last
         } else {
-            std::mem::replace(self.get_mut(at), last)
-        }
+            std::mem::replace(self.place(at as usize), last)
+        };
+        removed.expect("a slot in use")
+    }
+
+    fn place(&mut self, at: usize) -> &mut Option<Slot> {
+        &mut self.chunks[at / CHUNK][at % CHUNK]
     }
 }
 
@@ -83,7 +93,7 @@ mod tests {
             id: SessionId::new(id.to_string()).unwrap(),
             record: Record::new(SessionCookie::new(), &Data::new()),
             deadline: NO_DEADLINE,
-            used: 0,
+            used: false,
         }
     }
 
@@ -118,6 +128,6 @@ mod tests {
 
     #[test]
     fn the_size_of_a_slot_is_known() {
-        assert_eq!(size_of::<Slot>(), 96);
+        assert_eq!(size_of::<Option<Slot>>(), 96);
     }
 }

@@ -21,16 +21,17 @@ use crate::{MemoryStoreBuilder, Sweeper};
 ///
 /// A session that has ended is gone for readers at once, to the millisecond. Its memory is given
 /// back by a [`sweeper`](Self::sweeper), by [`sweep`](Store::sweep), or by other operations on its
-/// shard, each of which removes two expired sessions on its way.
+/// shard, each of which removes up to two expired sessions on its way.
 ///
 /// # Eviction
 ///
 /// With [`max_sessions`](MemoryStoreBuilder::max_sessions) the store never holds more than that
-/// many, expired ones that were not removed yet included. A new session that finds no place takes
-/// that of another one in its shard: of the next 16 sessions, in turn, one that has expired, or else the
-/// one that was read, written or touched longest ago. So a session goes only when 15 others have
-/// been used since, and a shard of up to 16 sessions is exactly least recently used. A session is never evicted by its own
-/// write. In a shard that is empty, a session of another shard goes.
+/// many, expired ones whose memory was not given back yet included. A new session that finds no
+/// place takes that of another one in its shard. A hand goes round the shard for this ("clock", or
+/// second chance): a session that was read, touched or written again since the hand last passed it
+/// is spared once, and the first one that was not, or has expired, goes. When 64 in a row were
+/// spared, the next one goes in any case, so that no write takes long. No session is evicted by its
+/// own write. Where the shard is empty, a session of another shard goes.
 #[derive(Clone)]
 pub struct MemoryStore {
     sessions: Arc<Sessions>,
@@ -54,8 +55,8 @@ impl MemoryStore {
         }
     }
 
-    /// Starts a thread that removes expired sessions every `interval`, until the returned handle
-    /// is dropped.
+    /// Starts a thread that removes expired sessions every `interval` (at least a millisecond),
+    /// until the returned handle is dropped.
     ///
     /// It works in short turns, so that no operation waits long for it. A minute is a good
     /// interval: readers do not see expired sessions in the meantime.

@@ -21,6 +21,8 @@ pub struct Sweeper {
 impl Sweeper {
     pub(crate) fn start(sessions: Weak<Sessions>, interval: Duration) -> Self {
         let orders = Arc::new(Orders::default());
+        // A thread that never rested would only take the locks from others.
+        let interval = interval.max(Duration::from_millis(1));
         let thread = thread::Builder::new()
             .name("session-sweeper".into())
             .spawn({

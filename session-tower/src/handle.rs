@@ -67,11 +67,10 @@ impl SessionHandle {
 /// ```
 /// use session_tower::Session;
 ///
-/// async fn views(session: Session) -> Result<String, session_tower::SessionRejection> {
+/// async fn views(session: Session) -> Result<String, session_tower::Error> {
 ///     let views = session.update("views", |views: Option<u32>| views.unwrap_or(0) + 1)?;
 ///     Ok(format!("views: {views}"))
 /// }
-/// # let app: axum::Router = axum::Router::new().route("/", axum::routing::get(views));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Session(pub session_core::Session);

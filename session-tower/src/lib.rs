@@ -1,4 +1,5 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "axum", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "axum"), doc = "express-session for tower.")]
 
 #[cfg(feature = "axum")]
 mod extract;
@@ -19,3 +20,8 @@ pub use session_core::{
     Priority, RequestHead, SameSite, SameSiteOption, Secrets, SecureOption, SessionCookie,
     SessionId, SessionOptions, Store, Unset,
 };
+
+/// Compiles the example in the repository's README.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../../README.md")]
+struct RepositoryReadme;

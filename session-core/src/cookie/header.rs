@@ -1,8 +1,7 @@
 //! The `Cookie` request header, read as the cookie package that express-session uses does.
 
-use std::borrow::Cow;
-
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
+use arrayvec::ArrayVec;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 /// What JavaScript's `encodeURIComponent` leaves alone, besides letters and digits.
 const COMPONENT: AsciiSet = NON_ALPHANUMERIC
@@ -16,20 +15,20 @@ const COMPONENT: AsciiSet = NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// JavaScript's `encodeURIComponent`.
-pub(crate) fn encode_component(text: &str) -> Cow<'_, str> {
-    utf8_percent_encode(text, &COMPONENT).into()
+/// The pieces of JavaScript's `encodeURIComponent`.
+pub(crate) fn encode_component(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, &COMPONENT)
 }
 
-/// The decoded values of all cookies called `name` in a `Cookie` header, in order.
+/// The values of all cookies called `name` in a `Cookie` header, in order, as they were sent.
 ///
 /// Names are compared raw, byte by byte: `__%48ost-id` is not `__Host-id`. Spaces and tabs around
-/// name and value and one pair of double quotes around the value fall away; the value is
-/// percent-decoded, or left as it is where that fails; values that are not UTF-8 are passed over.
+/// name and value and one pair of double quotes around the value fall away; values that are not
+/// UTF-8 are passed over.
 pub(crate) fn named_values<'h>(
     header: &'h [u8],
     name: &'h str,
-) -> impl Iterator<Item = Cow<'h, str>> + 'h {
+) -> impl Iterator<Item = &'h str> + 'h {
     header.split(|byte| *byte == b';').filter_map(move |pair| {
         let equals = pair.iter().position(|byte| *byte == b'=')?;
         if trim(&pair[..equals]) != name.as_bytes() {
@@ -40,8 +39,46 @@ pub(crate) fn named_values<'h>(
             [b'"', inner @ .., b'"'] => inner,
             other => other,
         };
-        std::str::from_utf8(value).ok().map(decode_component)
+        std::str::from_utf8(value).ok()
     })
+}
+
+/// Hands `value` to `read` as JavaScript's `decodeURIComponent` makes it, or as it is where that
+/// would throw.
+pub(crate) fn with_decoded<T>(value: &str, read: impl FnOnce(&str) -> T) -> T {
+    // Enough for a signed id of our own; a longer one is decoded on the heap.
+    let mut short = ArrayVec::<u8, 128>::new();
+    let mut long = Vec::new();
+    let decoded: Option<&[u8]> = if value.len() <= short.capacity() {
+        decode(value, &mut short).then_some(&short)
+    } else {
+        decode(value, &mut long).then_some(&long)
+    };
+    let decoded = decoded.and_then(|bytes| std::str::from_utf8(bytes).ok());
+    read(decoded.unwrap_or(value))
+}
+
+/// Percent-decodes; `false` if an escape is malformed.
+fn decode(value: &str, out: &mut impl Extend<u8>) -> bool {
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    let mut rest = value.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
+        out.extend(rest[..at].iter().copied());
+        let [_, high, low, after @ ..] = &rest[at..] else {
+            return false;
+        };
+        let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
+            return false;
+        };
+        out.extend([high << 4 | low]);
+        rest = after;
+    }
+    out.extend(rest.iter().copied());
+    true
 }
 
 /// Whether `name` is a cookie name (RFC 6265, section 4.1.1: a token of RFC 9110).
@@ -59,26 +96,13 @@ fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// JavaScript's `decodeURIComponent`, or the text itself where that would throw.
-fn decode_component(value: &str) -> Cow<'_, str> {
-    let well_formed = value.split('%').skip(1).all(|rest| {
-        matches!(rest.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
-    });
-    if !well_formed {
-        return Cow::Borrowed(value);
-    }
-    percent_decode(value.as_bytes())
-        .decode_utf8()
-        .unwrap_or(Cow::Borrowed(value))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn all(header: &str) -> Vec<String> {
         named_values(header.as_bytes(), "sid")
-            .map(Cow::into_owned)
+            .map(|value| with_decoded(value, str::to_owned))
             .collect()
     }
 
@@ -106,6 +130,10 @@ mod tests {
         assert_eq!(all("sid=%ff"), ["%ff"], "not UTF-8");
         assert_eq!(all("sid=a+b"), ["a+b"]);
         assert_eq!(all("sid=a=b"), ["a=b"]);
+        assert_eq!(all("sid=%4"), ["%4"]);
+        assert_eq!(all("sid=%+1"), ["%+1"]);
+        let long = "x%C3%A9".repeat(100);
+        assert_eq!(all(&format!("sid={long}")), ["xé".repeat(100)]);
     }
 
     #[test]
@@ -117,9 +145,12 @@ mod tests {
 
     #[test]
     fn encodes_as_javascript_does() {
-        assert_eq!(encode_component("s:a+b/c=d"), "s%3Aa%2Bb%2Fc%3Dd");
-        assert_eq!(encode_component("a~!*'()b-_."), "a~!*'()b-_.");
-        assert_eq!(encode_component("é 日"), "%C3%A9%20%E6%97%A5");
+        assert_eq!(
+            encode_component("s:a+b/c=d").to_string(),
+            "s%3Aa%2Bb%2Fc%3Dd"
+        );
+        assert_eq!(encode_component("a~!*'()b-_.").to_string(), "a~!*'()b-_.");
+        assert_eq!(encode_component("é 日").to_string(), "%C3%A9%20%E6%97%A5");
     }
 
     #[test]

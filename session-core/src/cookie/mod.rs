@@ -18,7 +18,7 @@ use attributes::{Attribute, Attributes, JsonObject, SameSiteForm, SecureForm};
 use millis::Millis;
 use scalar::Scalar;
 
-pub(crate) use header::{encode_component, is_token, named_values};
+pub(crate) use header::{encode_component, is_token, named_values, with_decoded};
 pub(crate) use options::Template;
 pub use options::{CookieOptions, SameSiteOption, SecureOption};
 
@@ -271,9 +271,27 @@ impl SessionCookie {
         }
     }
 
+    /// Takes away an end that the backend does not know of.
+    pub(crate) fn drop_expires(&mut self) {
+        if self.expires.get().is_some() {
+            self.expires = Millis::NULL;
+        }
+    }
+
     /// Takes the expiry of `other`, in its form: none, `false`, or a time.
     pub(crate) fn move_expires(&mut self, other: &Self) {
         self.expires = other.expires;
+    }
+
+    /// See [`Record::share_settings`](crate::Record::share_settings).
+    pub(crate) fn share_settings(&mut self, pool: &mut Option<Self>) {
+        let pool = pool.get_or_insert_with(|| Self {
+            attributes: Arc::new(Attributes::clone(&self.attributes)),
+            ..self.clone()
+        });
+        if pool.attributes == self.attributes {
+            self.attributes = Arc::clone(&pool.attributes);
+        }
     }
 
     /// Whether both cookies take the same place in a browser (RFC 6265, section 5.3, step 11).
@@ -292,12 +310,16 @@ impl SessionCookie {
     ///
     /// [`ErrorKind::Config`] if an attribute cannot be put into a header.
     pub fn to_header(&self, name: &str, value: &str) -> Result<HeaderValue> {
-        self.header(name, value, |out| {
-            if let Some(expires) = self.expires.get() {
-                out.push_str("; Expires=");
-                date::write_http(out, expires);
-            }
-        })
+        self.header(name, self.expires.get(), |out| out.push_str(value))
+    }
+
+    /// The `Set-Cookie` header that gives the browser the value that `write_value` appends.
+    pub(crate) fn to_header_with(
+        &self,
+        name: &str,
+        write_value: impl FnOnce(&mut String),
+    ) -> Result<HeaderValue> {
+        self.header(name, self.expires.get(), write_value)
     }
 
     /// The `Set-Cookie` header that makes the browser drop this cookie.
@@ -306,25 +328,28 @@ impl SessionCookie {
     ///
     /// [`ErrorKind::Config`] if an attribute cannot be put into a header.
     pub fn to_removal_header(&self, name: &str) -> Result<HeaderValue> {
-        self.header(name, "", |out| {
-            out.push_str("; Expires=");
-            date::write_http(out, 0);
-        })
+        self.header(name, Some(0), |_| {})
     }
 
     fn header(
         &self,
         name: &str,
-        value: &str,
-        expires: impl FnOnce(&mut String),
+        expires: Option<i64>,
+        write_value: impl FnOnce(&mut String),
     ) -> Result<HeaderValue> {
-        // Room for the attributes that most cookies have, so that the text is allocated once.
-        let mut out = String::with_capacity(name.len() + value.len() + 112);
+        // Room for what most cookies have, so that the text is allocated once.
+        let mut out = String::with_capacity(256);
         out.push_str(name);
         out.push('=');
-        out.push_str(value);
-        self.attributes.write_header(&mut out, expires)?;
-        HeaderValue::try_from(out).map_err(|_| {
+        write_value(&mut out);
+        self.attributes.write_header(&mut out, |out| {
+            if let Some(expires) = expires {
+                out.push_str("; Expires=");
+                date::write_http(out, expires);
+            }
+        })?;
+        // Without spare room the header takes the text over as it is.
+        HeaderValue::try_from(out.into_boxed_str().into_string()).map_err(|_| {
             Error::new(ErrorKind::Config, "set-cookie")
                 .with_message("the cookie's name or value holds a character that no header can")
         })
@@ -469,5 +494,29 @@ fn number_to_millis(number: f64) -> Millis {
         Millis::NULL
     } else {
         Millis::new(number as i64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_settings_are_shared_through_a_pool_and_others_stay_as_they_are() {
+        let mut lax = SessionCookie::new();
+        lax.set_same_site(Some(SameSite::Lax));
+        let (mut one, mut two, mut other) = (lax.clone(), lax.clone(), SessionCookie::new());
+        two.expire_with_browser();
+        let others = Arc::clone(&other.attributes);
+
+        let mut pool = None;
+        for cookie in [&mut one, &mut two, &mut other] {
+            cookie.share_settings(&mut pool);
+        }
+        assert!(Arc::ptr_eq(&one.attributes, &two.attributes));
+        assert!(!Arc::ptr_eq(&one.attributes, &lax.attributes));
+        assert!(Arc::ptr_eq(&other.attributes, &others));
+        assert_eq!(one, lax);
+        assert!(two.expires == Millis::FALSE);
     }
 }

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::Result;
 use crate::data::Data;
 
@@ -52,7 +54,8 @@ impl Edit {
 /// The edits since a session was last loaded or written, in order, each with its number.
 #[derive(Clone, Default)]
 pub(crate) struct Edits {
-    log: Vec<(u64, Edit)>,
+    /// Most requests make one edit or none.
+    log: SmallVec<[(u64, Edit); 1]>,
     last: u64,
 }
 

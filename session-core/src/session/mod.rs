@@ -157,6 +157,20 @@ impl Session {
         found
     }
 
+    /// Removes `key` and returns its value: for messages that are shown once.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Decode`] if the value is not a `T`; it stays as it is.
+    pub fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        let mut state = self.editable();
+        let value = state.data().get(key)?;
+        if state.data().contains_key(key) {
+            state.edit(Edit::Remove(key.into()));
+        }
+        Ok(value)
+    }
+
     /// Removes all data; the session itself stays.
     pub fn clear(&self) {
         self.edit(Edit::Clear);
@@ -307,7 +321,11 @@ impl Session {
     /// is the old one removed: a request that is cancelled or fails leaves the old one usable.
     pub fn regenerate(&self) {
         let cookie = self.0.config.new_cookie(&self.0.origin);
-        self.editable().change_id(cookie, false);
+        let mut state = self.editable();
+        if state.phase == Phase::Gone {
+            state.start_anew(cookie.clone());
+        }
+        state.change_id(cookie, false);
     }
 
     /// Gives the session a new id and keeps its data and cookie settings: signing in without

@@ -49,7 +49,7 @@ pub(crate) struct State {
     pub(crate) cookie: SessionCookie,
     /// The settings that a session which is not stored yet was made with.
     made_with: SessionCookie,
-    /// `None` while nobody has asked for the stored record's data.
+    /// The data as it is now, read from `stored` when somebody first asks for it.
     data: Option<Data>,
     edits: Edits,
     pub(crate) retired: Option<Retired>,
@@ -180,7 +180,7 @@ impl State {
                 self.data_mut().remove(key);
             }
             Edit::Retain(keys) => self.data_mut().retain(keys),
-            Edit::Clear => self.data = Some(Data::new()),
+            Edit::Clear => self.data_mut().clear(),
             Edit::Update(..) => debug_assert!(false, "an update comes with its value"),
         }
         self.edits.push(edit);
@@ -198,7 +198,7 @@ impl State {
             return false;
         };
         match &self.stored {
-            Some(record) => record.data() != *data,
+            Some(_) => data.differs_from_source(),
             None => !data.is_empty(),
         }
     }
@@ -239,6 +239,12 @@ impl State {
             retired.edits.extend_through(&self.edits, draft.last_edit);
         }
         self.edits.forget_through(draft.last_edit);
+        if self.edits.is_empty() {
+            self.data = None;
+        } else if let Some(data) = &mut self.data {
+            // Edited again while the draft was being written.
+            data.detach();
+        }
         self.made_with = draft.record.cookie().clone();
         self.stored = Some(draft.record);
         self.written = true;
@@ -258,6 +264,12 @@ impl State {
         Ok(())
     }
 
+    /// Lets this request's whole session stand against what another one has written.
+    pub(crate) fn overwrite(&mut self, current: Record) {
+        self.data_mut().detach();
+        self.stored = Some(current);
+    }
+
     /// Makes the data of a regenerated session again, from what the old one holds now.
     pub(crate) fn rebase_retired(&mut self, current: Record) -> Result<()> {
         let Some(retired) = &mut self.retired else {
@@ -267,6 +279,7 @@ impl State {
         retired.edits.apply(&mut data)?;
         self.edits.apply(&mut data)?;
         retired.source = Some(current);
+        data.detach();
         self.data = Some(data);
         Ok(())
     }

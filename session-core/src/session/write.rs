@@ -89,7 +89,7 @@ impl Shared {
             old = current.clone();
             match policy {
                 OnConflict::Merge => self.state().rebase(current)?,
-                OnConflict::Overwrite | OnConflict::Fail => self.state().stored = Some(current),
+                OnConflict::Overwrite | OnConflict::Fail => self.state().overwrite(current),
             }
         }
         Err(Error::new(ErrorKind::Conflict, "save"))

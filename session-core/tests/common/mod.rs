@@ -1,6 +1,7 @@
 //! A store that writes down what it is asked, and a visitor with a browser.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test's helpers")]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -126,10 +127,10 @@ impl Store for Recorder {
 
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
         let mut inner = self.call("touch")?;
-        let Some(record) = self.live(&inner, id) else {
+        let Some(mut record) = self.live(&inner, id) else {
             return Ok(Touched::Missing);
         };
-        let record = record.with_stored_expires(cookie.expires());
+        record.touch(cookie, cookie.expires());
         inner.records.insert(id.clone(), record);
         Ok(Touched::Touched)
     }

@@ -8,7 +8,9 @@ use session_tower::{
 };
 use tokio::sync::Semaphore;
 
-use session_core::{Capabilities, Created, Record, Replaced, Result, StoreStream, Swept, Touched};
+use session_core::{
+    Capabilities, Created, Record, Replaced, Result, StoreStream, StoredExpiry, Swept, Touched,
+};
 
 use super::{SECRET, start};
 
@@ -124,7 +126,7 @@ impl Probe {
     /// Puts a row into the store as another program writes it, and returns the cookie's value.
     pub async fn put_row(&self, id: &str, json: &str) -> String {
         let id = SessionId::new(id).expect("not empty");
-        match Record::decode(json, None) {
+        match Record::decode(json, StoredExpiry::InJson) {
             Ok(record) => self
                 .inner
                 .set(&id, &record)
@@ -191,7 +193,7 @@ impl Store for Probe {
             rows.expect("no test panics here").get(id).cloned()
         };
         match row {
-            Some(json) => Record::decode(json, None).map(Some),
+            Some(json) => Record::decode(json, StoredExpiry::InJson).map(Some),
             None => self.inner.get(id).await,
         }
     }

@@ -1,0 +1,62 @@
+# Sourced by the steps: finding what a step needs, or installing it where that is allowed.
+# shellcheck shell=bash
+set -euo pipefail
+
+# Root on Debian may install; nobody else's machine is touched.
+may_install() {
+    [[ ${CI_INSTALL:-1} != 0 && $(id -u) -eq 0 ]] && command -v apt-get >/dev/null
+}
+
+# missing WHAT HOW: one sentence, and the step fails.
+missing() {
+    echo "ci/test: $1 is missing: $2." >&2
+    exit 1
+}
+
+# not_run WHY: for a check that is good to have; it shows in the results and fails nothing.
+not_run() {
+    echo "not run: $1"
+    exit "${NOT_RUN:-77}"
+}
+
+# need PROGRAM PACKAGE...: the program, from Debian's packages if need be.
+need() {
+    local program=$1
+    shift
+    if command -v "$program" >/dev/null; then return; fi
+    if ! may_install; then missing "$program" "install it (Debian: apt-get install $*)"; fi
+    apt_install "$@"
+    command -v "$program" >/dev/null || missing "$program" "apt-get install $* did not bring it"
+}
+
+apt_install() {
+    local apt=(apt-get -q -o DPkg::Lock::Timeout=300)
+    echo "installing $*"
+    export DEBIAN_FRONTEND=noninteractive
+    # The lists of packages are fetched once for all steps.
+    if [[ ! -e ${TMPDIR:-/tmp}/apt-updated ]]; then
+        "${apt[@]}" update >/dev/null
+        if [[ -n ${TMPDIR:-} ]]; then : >"$TMPDIR/apt-updated"; fi
+    fi
+    "${apt[@]}" install -y --no-install-recommends "$@" >/dev/null
+}
+
+need_cargo() {
+    command -v cargo >/dev/null || missing cargo "install Rust from https://rustup.rs"
+    need cc gcc libc6-dev
+}
+
+# need_component COMMAND COMPONENT: a cargo command that comes with Rust, but not with every Rust.
+need_component() {
+    if cargo "$1" --version >/dev/null 2>&1; then return; fi
+    if ! may_install || ! command -v rustup >/dev/null; then
+        missing "cargo $1" "rustup component add $2"
+    fi
+    rustup component add "$2"
+}
+
+need_node() {
+    need node nodejs
+    node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 18 ? 0 : 1)' ||
+        missing "Node 18 or later" "this is $(node --version)"
+}

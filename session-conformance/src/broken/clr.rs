@@ -1,0 +1,5 @@
+//! Broken stores of the group CLR.
+
+use super::Broken;
+
+pub(super) const BROKEN: &[Broken] = &[];

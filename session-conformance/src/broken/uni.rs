@@ -1,0 +1,5 @@
+//! Broken stores of the group UNI.
+
+use super::Broken;
+
+pub(super) const BROKEN: &[Broken] = &[];

@@ -1,0 +1,136 @@
+//! All rules, in the order in which they are listed.
+
+use crate::rule::{Rule, Version};
+use crate::rules::GROUPS;
+
+/// The version of [`CATALOGUE`].
+pub const CATALOGUE_VERSION: Version = Version::V0_1;
+
+const COUNT: usize = {
+    let mut count = 0;
+    let mut group = 0;
+    while group < GROUPS.len() {
+        count += GROUPS[group].1.len();
+        group += 1;
+    }
+    count
+};
+
+const RULES: [Rule; COUNT] = {
+    let mut rules = [Rule::MUST; COUNT];
+    let mut at = 0;
+    let mut group = 0;
+    while group < GROUPS.len() {
+        let mut index = 0;
+        while index < GROUPS[group].1.len() {
+            rules[at] = GROUPS[group].1[index];
+            at += 1;
+            index += 1;
+        }
+        group += 1;
+    }
+    rules
+};
+
+/// Every rule. Test names, lists, reports and the suite's own check come from this array.
+pub static CATALOGUE: &[Rule] = &RULES;
+
+/// The rule with this id (`GET-01`) or test name, whatever the case of its letters.
+#[must_use]
+pub fn rule(name: &str) -> Option<&'static Rule> {
+    CATALOGUE
+        .iter()
+        .find(|rule| rule.id.eq_ignore_ascii_case(name) || rule.test_name() == name)
+}
+
+/// The catalogue as a Markdown table, a section for each group.
+#[must_use]
+pub fn catalogue_markdown() -> String {
+    let mut out = format!(
+        "<!-- Generated from the catalogue; see session-conformance/tests/generated.rs. -->\n\n\
+         # Conformance rules, version {CATALOGUE_VERSION}\n\n\
+         A rule's id keeps its meaning. Level *must* binds every store, *capability* those that \
+         declare what the rule needs, *should* is a warning.\n"
+    );
+    for (title, rules) in GROUPS {
+        let Some(first) = rules.first() else { continue };
+        out.push_str(&format!("\n## {}: {title}\n\n", first.group()));
+        out.push_str("| id | level | needs | rule | why | catches |\n|---|---|---|---|---|---|\n");
+        for rule in *rules {
+            let level = match rule.probabilistic {
+                true => format!("{}, probabilistic", rule.level.name()),
+                false => rule.level.name().to_owned(),
+            };
+            let needs: Vec<_> = rule.needs.iter().map(|need| need.name()).collect();
+            out.push_str(&format!(
+                "| {} | {level} | {} | {} | {} | {} |\n",
+                rule.id,
+                needs.join(", "),
+                cell(rule.sentence),
+                cell(rule.why),
+                rule.catches.join(", "),
+            ));
+        }
+    }
+    out
+}
+
+/// Text that does not end a table's cell.
+pub(crate) fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Level;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_rule_is_complete_and_has_its_own_id_and_name() {
+        let mut seen = HashSet::new();
+        for rule in CATALOGUE {
+            assert!(seen.insert(rule.id), "{} stands twice", rule.id);
+            assert!(seen.insert(rule.name), "{} stands twice", rule.name);
+            assert!(
+                rule.name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
+                "{}: `{}` is no function name",
+                rule.id,
+                rule.name
+            );
+            for text in [rule.sentence, rule.why, rule.hint] {
+                assert!(
+                    text.len() > 10 && text.ends_with(['.', '?']),
+                    "{}: `{text}` is no sentence",
+                    rule.id
+                );
+            }
+            assert!(!rule.catches.is_empty(), "{} catches nothing", rule.id);
+            assert!(rule.since <= CATALOGUE_VERSION, "{}", rule.id);
+            match rule.level {
+                Level::Must => assert!(
+                    !rule.needs.iter().any(|need| need.is_capability()),
+                    "{}: binds every store, but needs a capability",
+                    rule.id
+                ),
+                Level::Capability => assert!(!rule.needs.is_empty(), "{} needs nothing", rule.id),
+                Level::Should => {}
+            }
+        }
+    }
+
+    #[test]
+    fn groups_hold_their_own_rules_in_order() {
+        for (title, rules) in GROUPS {
+            assert!(rules.is_sorted_by_key(|rule| rule.id), "{title}");
+            assert!(
+                rules
+                    .windows(2)
+                    .all(|pair| pair[0].group() == pair[1].group()),
+                "{title}"
+            );
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Listing.
+
+use crate::Rule;
+
+pub(crate) const RULES: &[Rule] = &[];

@@ -1,0 +1,5 @@
+//! Conditional writes are atomic.
+
+use crate::Rule;
+
+pub(crate) const RULES: &[Rule] = &[];

@@ -1,0 +1,5 @@
+//! Clearing.
+
+use crate::Rule;
+
+pub(crate) const RULES: &[Rule] = &[];

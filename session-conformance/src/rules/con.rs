@@ -1,0 +1,5 @@
+//! Concurrency without conditional writes.
+
+use crate::Rule;
+
+pub(crate) const RULES: &[Rule] = &[];

@@ -1,0 +1,5 @@
+//! What survives the end of a process.
+
+use crate::Rule;
+
+pub(crate) const RULES: &[Rule] = &[];

@@ -1,0 +1,5 @@
+//! Counting.
+
+use crate::Rule;
+
+pub(crate) const RULES: &[Rule] = &[];

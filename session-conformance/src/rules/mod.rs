@@ -1,0 +1,44 @@
+//! The rules, one file for each group.
+
+mod all;
+mod cas;
+mod clr;
+mod con;
+mod des;
+mod dur;
+mod err;
+mod exp;
+mod get;
+mod len;
+mod obs;
+mod pre;
+mod res;
+mod set;
+mod siz;
+mod swp;
+mod tch;
+mod uni;
+
+use crate::Rule;
+
+/// The groups with their titles, in the order in which they are listed.
+pub(crate) const GROUPS: &[(&str, &[Rule])] = &[
+    ("the harness", pre::RULES),
+    ("reading", get::RULES),
+    ("writing", set::RULES),
+    ("destroying", des::RULES),
+    ("touching", tch::RULES),
+    ("counting", len::RULES),
+    ("listing", all::RULES),
+    ("clearing", clr::RULES),
+    ("expiry", exp::RULES),
+    ("sweeping", swp::RULES),
+    ("what was destroyed stays so", res::RULES),
+    ("compare and swap", cas::RULES),
+    ("concurrency", con::RULES),
+    ("content", uni::RULES),
+    ("size", siz::RULES),
+    ("durability", dur::RULES),
+    ("errors", err::RULES),
+    ("what an operator sees", obs::RULES),
+];

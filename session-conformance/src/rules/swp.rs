@@ -1,0 +1,5 @@
+//! Sweeping.
+
+use crate::Rule;
+
+pub(crate) const RULES: &[Rule] = &[];

@@ -1,0 +1,272 @@
+//! Runs rules: each in a namespace and on a thread of its own, watched from outside.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::need::{Need, Standing};
+use crate::pace::Pace;
+use crate::report::{Report, RuleResult, Verdict};
+use crate::steps::Log;
+use crate::subject::Subject;
+use crate::{CATALOGUE, Options, Rule, absent, describe, random};
+
+/// How often a rule that did not come to the point is tried before it is INCONCLUSIVE.
+const TRIES: u64 = 3;
+/// How often rules are looked at that may hang.
+const WATCH: Duration = Duration::from_millis(50);
+
+/// What is known of a running rule from outside.
+struct Trace {
+    seed: u64,
+    namespace: String,
+    log: Log,
+    pace: Arc<Pace>,
+}
+
+/// The current attempt of a rule; `None` before it has begun.
+type Watch = Arc<Mutex<Option<Arc<Trace>>>>;
+
+/// A rule at work.
+struct Job {
+    rule: &'static Rule,
+    subject: Arc<Subject>,
+    absent: Option<(Need, &'static str)>,
+    namespace: String,
+    seed: u64,
+    repeat: u32,
+    places: Arc<Semaphore>,
+    watch: Watch,
+}
+
+pub(crate) fn run(subject: Subject, options: &Options) -> Report {
+    let started = Instant::now();
+    let seed = options.seed.unwrap_or_else(random::fresh);
+    let subject = Arc::new(subject);
+    let selected: Vec<_> = CATALOGUE
+        .iter()
+        .filter(|rule| options.selects(rule))
+        .collect();
+    let mut results: Vec<Option<RuleResult>> = selected.iter().map(|_| None).collect();
+    match Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => {
+            run_on(&runtime, &subject, &selected, seed, options, &mut results);
+            // A store that hangs must not keep the run from ending.
+            runtime.shutdown_background();
+        }
+        Err(error) => {
+            for (rule, result) in selected.iter().zip(&mut results) {
+                *result = Some(RuleResult::not_run(rule, format!("no runtime: {error}")));
+            }
+        }
+    }
+    Report::new(
+        &subject,
+        options,
+        seed,
+        results.into_iter().flatten().collect(),
+        started.elapsed(),
+    )
+}
+
+fn run_on(
+    runtime: &Runtime,
+    subject: &Arc<Subject>,
+    selected: &[&'static Rule],
+    seed: u64,
+    options: &Options,
+    results: &mut [Option<RuleResult>],
+) {
+    let run = format!("sc{:08x}", random::fresh() & 0xffff_ffff);
+    let places = Arc::new(Semaphore::new(options.jobs));
+    let (sender, receiver) = mpsc::channel();
+    let mut watches = Vec::with_capacity(selected.len());
+    for (index, rule) in selected.iter().copied().enumerate() {
+        let watch = Watch::default();
+        watches.push(Arc::clone(&watch));
+        let absent = match rule.unmet(&subject.capabilities, &subject.backend) {
+            Some((need, Standing::Missing(why))) => {
+                let reason = format!("needs that {}: {why}", need.what());
+                let _ = sender.send((index, RuleResult::not_run(rule, reason)));
+                continue;
+            }
+            Some((need, Standing::Absent(why))) => Some((need, why)),
+            _ => None,
+        };
+        let job = Job {
+            rule,
+            subject: Arc::clone(subject),
+            absent,
+            namespace: format!("{run}_{}", rule.id.to_ascii_lowercase().replace('-', "_")),
+            seed,
+            repeat: options.repeat,
+            places: Arc::clone(&places),
+            watch,
+        };
+        spawn(runtime, index, job, &sender);
+    }
+    let mut done = 0;
+    while done < selected.len() {
+        let mut finished = |index: usize, result: RuleResult| {
+            // The late answer of a rule that counted as hanging is of no interest any more.
+            if results[index].is_none() {
+                done += 1;
+                if options.progress {
+                    crate::cli::progress(done, selected.len(), &result);
+                }
+                results[index] = Some(result);
+            }
+        };
+        match receiver.recv_timeout(WATCH) {
+            Ok((index, result)) => finished(index, result),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                for (index, watch) in watches.iter().enumerate() {
+                    let trace = watch.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    let Some(trace) = trace else { continue };
+                    if trace.pace.worked() > options.limit {
+                        trace.pace.rest();
+                        finished(index, hung(selected[index], &trace, options.limit));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn spawn(runtime: &Runtime, index: usize, job: Job, sender: &Sender<(usize, RuleResult)>) {
+    let handle = runtime.handle().clone();
+    let thread_sender = sender.clone();
+    let rule = job.rule;
+    let spawned = std::thread::Builder::new()
+        .name(rule.test_name())
+        .spawn(move || {
+            let result = handle.block_on(job.rounds());
+            // The run may have ended without this rule.
+            let _ = thread_sender.send((index, result));
+        });
+    if let Err(error) = spawned {
+        let _ = sender.send((
+            index,
+            RuleResult::not_run(rule, format!("no thread: {error}")),
+        ));
+    }
+}
+
+fn hung(rule: &'static Rule, trace: &Trace, limit: Duration) -> RuleResult {
+    let failure = Failure::new(
+        format_args!("the rule to end within {}", describe::duration(limit)),
+        "the last step never returned: a deadlock, or a wait for something that does not come",
+    );
+    let mut result = RuleResult::new(rule, trace.seed, Err(failure));
+    result.steps = trace.log.steps();
+    result.leftovers = vec![format!("namespace {}", trace.namespace)];
+    result.took = trace.pace.worked();
+    result
+}
+
+impl Job {
+    /// Runs the rule as often as asked, until it does not pass.
+    async fn rounds(&self) -> RuleResult {
+        let mut round = 0;
+        loop {
+            let result = self.round(round).await;
+            round += 1;
+            if result.verdict != Verdict::Pass || round == self.repeat {
+                return result;
+            }
+        }
+    }
+
+    /// Runs the rule once, and again where it did not come to the point.
+    async fn round(&self, round: u32) -> RuleResult {
+        let mut attempt = 0;
+        loop {
+            let seed = self
+                .seed
+                .wrapping_add(u64::from(round))
+                .wrapping_add(attempt << 32);
+            let result = self
+                .attempt(seed, &format!("{}_{round}_{attempt}", self.namespace))
+                .await;
+            attempt += 1;
+            if !result.inconclusive || attempt == TRIES {
+                return result;
+            }
+        }
+    }
+
+    async fn attempt(&self, seed: u64, namespace: &str) -> RuleResult {
+        let pace = Arc::new(Pace::new(Arc::clone(&self.places)));
+        let log = Log::default();
+        pace.work().await;
+        let trace = Trace {
+            seed,
+            namespace: namespace.into(),
+            log: log.clone(),
+            pace: Arc::clone(&pace),
+        };
+        *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(trace));
+        let mut result = self.steps(seed, namespace, &log, &pace).await;
+        result.steps = log.steps();
+        result.took = pace.worked();
+        pace.rest();
+        result
+    }
+
+    async fn steps(&self, seed: u64, namespace: &str, log: &Log, pace: &Arc<Pace>) -> RuleResult {
+        let open = Context::open(
+            self.rule,
+            Arc::clone(&self.subject),
+            seed,
+            namespace.into(),
+            log.clone(),
+            Arc::clone(pace),
+        );
+        let ctx = match AssertUnwindSafe(open).catch_unwind().await {
+            Ok(Ok(ctx)) => ctx,
+            Ok(Err(missing)) => return RuleResult::new(self.rule, seed, Err(missing.into())),
+            Err(payload) => {
+                let failure = Failure::panicked("opening the namespace", &*payload);
+                return RuleResult::new(self.rule, seed, Err(failure));
+            }
+        };
+        let work = async {
+            match self.absent {
+                Some((need, _)) => absent::verify(&ctx, need).await,
+                None => (self.rule.run)(&ctx).await,
+            }
+        };
+        let outcome = AssertUnwindSafe(work)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|payload| Err(Failure::panicked("the store", &*payload)));
+        let passed = outcome.is_ok();
+        let mut result = RuleResult::new(self.rule, seed, outcome);
+        if let (true, Some((need, why))) = (passed, self.absent) {
+            result.verdict = Verdict::NotSupported;
+            result.reason = Some(format!("needs that {}: {why}", need.what()));
+        }
+        let after = AssertUnwindSafe(async {
+            if result.verdict == Verdict::Fail {
+                ctx.leftovers().await
+            } else {
+                ctx.clean_up().await;
+                Vec::new()
+            }
+        });
+        // A store that panics while it is cleaned up has had its verdict.
+        result.leftovers = after.catch_unwind().await.unwrap_or_default();
+        result
+    }
+}

@@ -1,0 +1,260 @@
+//! Generated from the catalogue; see tests/generated.rs.
+
+/// A test for each rule: its name, and what it needs.
+#[doc(hidden)]
+#[macro_export]
+#[rustfmt::skip]
+macro_rules! __suite_tests {
+    ($harness:path, $without:tt, $not_run:tt) => {
+        $crate::__suite_test!($harness, pre_01_fresh_namespace_is_empty, [], $without, $not_run);
+        $crate::__suite_test!($harness, pre_02_namespaces_are_apart, [], $without, $not_run);
+        $crate::__suite_test!($harness, pre_03_handles_share_one_namespace, [second_handle], $without, $not_run);
+        $crate::__suite_test!($harness, pre_04_undeclared_capabilities_are_unsupported, [], $without, $not_run);
+        $crate::__suite_test!($harness, pre_05_usable_from_any_thread, [], $without, $not_run);
+        $crate::__suite_test!($harness, get_01_unknown_id_is_none, [], $without, $not_run);
+        $crate::__suite_test!($harness, get_02_get_has_no_side_effect, [], $without, $not_run);
+        $crate::__suite_test!($harness, get_03_odd_ids_are_exact_or_refused, [], $without, $not_run);
+        $crate::__suite_test!($harness, get_04_similar_ids_are_different, [], $without, $not_run);
+        $crate::__suite_test!($harness, get_05_returned_record_is_a_copy, [], $without, $not_run);
+        $crate::__suite_test!($harness, get_06_undecodable_is_an_error, [undecodable], $without, $not_run);
+        $crate::__suite_test!($harness, set_01_get_returns_what_was_set, [], $without, $not_run);
+        $crate::__suite_test!($harness, set_02_set_replaces_the_whole_record, [], $without, $not_run);
+        $crate::__suite_test!($harness, set_03_set_replaces_the_expiry, [], $without, $not_run);
+        $crate::__suite_test!($harness, set_04_set_copies_its_argument, [], $without, $not_run);
+        $crate::__suite_test!($harness, set_05_last_set_wins_and_is_one_record, [], $without, $not_run);
+        $crate::__suite_test!($harness, set_06_set_leaves_neighbours_alone, [], $without, $not_run);
+        $crate::__suite_test!($harness, set_07_reads_its_own_writes, [], $without, $not_run);
+        $crate::__suite_test!($harness, set_08_other_handles_see_a_write, [second_handle], $without, $not_run);
+        $crate::__suite_test!($harness, des_01_destroyed_is_none, [], $without, $not_run);
+        $crate::__suite_test!($harness, des_02_destroying_nothing_is_ok, [], $without, $not_run);
+        $crate::__suite_test!($harness, des_03_destroy_removes_one_id, [], $without, $not_run);
+        $crate::__suite_test!($harness, des_04_expired_can_be_destroyed, [], $without, $not_run);
+        $crate::__suite_test!($harness, des_05_without_expiry_can_be_destroyed, [], $without, $not_run);
+        $crate::__suite_test!($harness, des_06_set_after_destroy_is_fresh, [], $without, $not_run);
+        $crate::__suite_test!($harness, des_07_other_handles_see_a_destroy, [second_handle], $without, $not_run);
+        $crate::__suite_test!($harness, des_08_destroy_leaves_nothing_behind, [], $without, $not_run);
+        $crate::__suite_test!($harness, tch_01_touch_moves_the_expiry, [touch], $without, $not_run);
+        $crate::__suite_test!($harness, tch_02_touch_changes_no_data, [touch], $without, $not_run);
+        $crate::__suite_test!($harness, tch_03_touch_creates_nothing, [touch], $without, $not_run);
+        $crate::__suite_test!($harness, tch_04_touch_does_not_revive_expired, [touch], $without, $not_run);
+        $crate::__suite_test!($harness, tch_05_touch_does_not_revive_destroyed, [touch], $without, $not_run);
+        $crate::__suite_test!($harness, tch_06_touch_shortens_and_removes, [touch], $without, $not_run);
+        $crate::__suite_test!($harness, tch_07_touch_is_one_round_trip, [touch round_trips], $without, $not_run);
+        $crate::__suite_test!($harness, exp_01_expired_means_expires_is_not_after_now, [], $without, $not_run);
+        $crate::__suite_test!($harness, exp_02_expired_is_none_before_any_sweep, [], $without, $not_run);
+    };
+}
+
+/// An ignored test if the need stands in the list, else what comes last.
+#[doc(hidden)]
+#[macro_export]
+#[rustfmt::skip]
+macro_rules! __suite_listed {
+    (touch [touch $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `touch` is declared absent",
+            "NOT RUN: the harness cannot reach `touch`",
+            $($test)*
+        );
+    };
+    (length [length $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `length` is declared absent",
+            "NOT RUN: the harness cannot reach `length`",
+            $($test)*
+        );
+    };
+    (clear [clear $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `clear` is declared absent",
+            "NOT RUN: the harness cannot reach `clear`",
+            $($test)*
+        );
+    };
+    (all [all $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `all` is declared absent",
+            "NOT RUN: the harness cannot reach `all`",
+            $($test)*
+        );
+    };
+    (create [create $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `create` is declared absent",
+            "NOT RUN: the harness cannot reach `create`",
+            $($test)*
+        );
+    };
+    (replace [replace $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `replace` is declared absent",
+            "NOT RUN: the harness cannot reach `replace`",
+            $($test)*
+        );
+    };
+    (sweep [sweep $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `sweep` is declared absent",
+            "NOT RUN: the harness cannot reach `sweep`",
+            $($test)*
+        );
+    };
+    (server_ttl [server_ttl $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `server_ttl` is declared absent",
+            "NOT RUN: the harness cannot reach `server_ttl`",
+            $($test)*
+        );
+    };
+    (durable [durable $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `durable` is declared absent",
+            "NOT RUN: the harness cannot reach `durable`",
+            $($test)*
+        );
+    };
+    (max_record_bytes [max_record_bytes $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `max_record_bytes` is declared absent",
+            "NOT RUN: the harness cannot reach `max_record_bytes`",
+            $($test)*
+        );
+    };
+    (second_handle [second_handle $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `second_handle` is declared absent",
+            "NOT RUN: the harness cannot reach `second_handle`",
+            $($test)*
+        );
+    };
+    (undecodable [undecodable $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `undecodable` is declared absent",
+            "NOT RUN: the harness cannot reach `undecodable`",
+            $($test)*
+        );
+    };
+    (undecodable [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `undecodable` is declared absent",
+            "NOT RUN: the harness cannot reach `undecodable`",
+            $($test)*
+        );
+    };
+    (fault [fault $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `fault` is declared absent",
+            "NOT RUN: the harness cannot reach `fault`",
+            $($test)*
+        );
+    };
+    (fault [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `fault` is declared absent",
+            "NOT RUN: the harness cannot reach `fault`",
+            $($test)*
+        );
+    };
+    (round_trips [round_trips $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `round_trips` is declared absent",
+            "NOT RUN: the harness cannot reach `round_trips`",
+            $($test)*
+        );
+    };
+    (round_trips [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `round_trips` is declared absent",
+            "NOT RUN: the harness cannot reach `round_trips`",
+            $($test)*
+        );
+    };
+    (foreign [foreign $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `foreign` is declared absent",
+            "NOT RUN: the harness cannot reach `foreign`",
+            $($test)*
+        );
+    };
+    (foreign [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `foreign` is declared absent",
+            "NOT RUN: the harness cannot reach `foreign`",
+            $($test)*
+        );
+    };
+    (count [count $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `count` is declared absent",
+            "NOT RUN: the harness cannot reach `count`",
+            $($test)*
+        );
+    };
+    (count [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `count` is declared absent",
+            "NOT RUN: the harness cannot reach `count`",
+            $($test)*
+        );
+    };
+    (schema [schema $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `schema` is declared absent",
+            "NOT RUN: the harness cannot reach `schema`",
+            $($test)*
+        );
+    };
+    (schema [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `schema` is declared absent",
+            "NOT RUN: the harness cannot reach `schema`",
+            $($test)*
+        );
+    };
+    (crash [crash $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `crash` is declared absent",
+            "NOT RUN: the harness cannot reach `crash`",
+            $($test)*
+        );
+    };
+    (crash [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `crash` is declared absent",
+            "NOT RUN: the harness cannot reach `crash`",
+            $($test)*
+        );
+    };
+    (fixture [fixture $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `fixture` is declared absent",
+            "NOT RUN: the harness cannot reach `fixture`",
+            $($test)*
+        );
+    };
+    (fixture [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `fixture` is declared absent",
+            "NOT RUN: the harness cannot reach `fixture`",
+            $($test)*
+        );
+    };
+    (skew [skew $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `skew` is declared absent",
+            "NOT RUN: the harness cannot reach `skew`",
+            $($test)*
+        );
+    };
+    (skew [hooks $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
+        $crate::__suite_ignored!(
+            "NOT SUPPORTED: `skew` is declared absent",
+            "NOT RUN: the harness cannot reach `skew`",
+            $($test)*
+        );
+    };
+    ($need:ident [$first:ident $($rest:ident)*] $test:tt $otherwise:tt) => {
+        $crate::__suite_listed!($need [$($rest)*] $test $otherwise);
+    };
+    ($need:ident [] $test:tt {$($otherwise:tt)*}) => { $($otherwise)* };
+}
