@@ -282,14 +282,21 @@ impl Session {
             if state.phase != Phase::Live {
                 return Err(Error::new(ErrorKind::Missing, "save"));
             }
-            if state.finished && (state.stored.is_none() || state.retired.is_some()) {
+            if state.finished && (state.stored.is_none() || state.has_remains()) {
                 return Err(Error::new(ErrorKind::Other, "save").with_message(
                     "the response has been sent without this session's cookie; change or \
                      regenerate a session before the handler returns",
                 ));
             }
         }
-        self.0.write().await
+        self.0.write().await?;
+        // Within a request, the session that this one was regenerated from goes when the response
+        // does: should the request fail before, the browser still has a session that works.
+        if self.0.origin.responds {
+            Ok(())
+        } else {
+            self.0.retire().await
+        }
     }
 
     /// Reads the session from the store again; changes since the last save are dropped.
@@ -332,7 +339,8 @@ impl Session {
     /// losing the cart.
     ///
     /// As [`regenerate`](Self::regenerate); edits that another request makes meanwhile are brought
-    /// over, and if another request destroys the old session first, there is no new one either.
+    /// over, and if another request destroys the old session first, or changes its id, there is no
+    /// new one either: of two such requests at the same time the first one counts.
     pub fn cycle_id(&self) {
         let mut state = self.editable();
         let cookie = state.cookie.clone();
@@ -373,7 +381,10 @@ impl Session {
     /// will change is saved, and the [`unset`](crate::SessionOptions::unset) option says whether
     /// the stored session is destroyed when the response ends.
     pub fn unset(&self) {
-        self.0.state().end(Phase::Unset);
+        let mut state = self.0.state();
+        if state.phase != Phase::Destroyed {
+            state.end(Phase::Unset);
+        }
     }
 
     fn now(&self) -> SystemTime {

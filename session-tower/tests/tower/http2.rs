@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body_util::{Empty, Full};
 use hyper::body::Incoming;
 use hyper::client;
@@ -11,7 +11,7 @@ use hyper::server;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 use session_tower::CookieOptions;
-use tower::{Layer, service_fn};
+use tower::{Layer, ServiceExt, service_fn};
 
 use crate::support::Probe;
 use crate::visit::{Visitor, count, layer, session, session_cookies};
@@ -58,4 +58,28 @@ async fn the_scheme_of_a_request_counts_and_so_does_each_cookie_line() {
     send("https://shop.example/", &["theme=dark", cookie, "lang=en"]).await;
     assert_eq!(store.calls(), "create get replace");
     assert!(store.json(&visitor.id()).await.contains(r#""views":2"#));
+}
+
+/// `GET https://host/ HTTP/1.1` is how a client speaks to a proxy, and anybody can write it on a
+/// plain connection.
+#[tokio::test]
+async fn the_scheme_of_an_http1_request_does_not_count() {
+    let store = Probe::new();
+    let options = store.options().cookie(CookieOptions::new().secure(true));
+    let service = layer(options).layer(service_fn(|request: Request<()>| async move {
+        count(&session(&request).await);
+        Ok::<_, Infallible>(Response::new(()))
+    }));
+    for (version, cookies) in [(Version::HTTP_11, 0), (Version::HTTP_2, 1)] {
+        let request = Request::builder()
+            .version(version)
+            .uri("https://shop.example/");
+        let request = request.body(()).expect("a request");
+        let response = service.clone().oneshot(request).await.expect("infallible");
+        assert_eq!(
+            session_cookies(response.headers()).len(),
+            cookies,
+            "{version:?}"
+        );
+    }
 }
