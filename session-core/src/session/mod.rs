@@ -324,8 +324,9 @@ impl Session {
     /// Gives the visitor a new, empty session under a new id: against session fixation, call this
     /// or [`cycle_id`](Self::cycle_id) whenever somebody signs in.
     ///
-    /// The new session is saved when the response ends (or by [`save`](Self::save)), and only then
-    /// is the old one removed: a request that is cancelled or fails leaves the old one usable.
+    /// The new session is stored when the response ends, or by [`save`](Self::save) before that.
+    /// The old one is removed when the response ends, after the new one was stored: a request that
+    /// is cancelled or fails before leaves the old one usable.
     pub fn regenerate(&self) {
         let cookie = self.0.config.new_cookie(&self.0.origin);
         let mut state = self.editable();
