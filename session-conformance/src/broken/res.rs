@@ -260,10 +260,8 @@ impl Bend for CreateOverwritesSilently {
 impl Bend for CreateMerges {
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
         let created = self.reference.create(id, record).await?;
-        if created == Created::Exists {
-            if let Some(old) = self.reference.get(id).await? {
-                self.reference.set(id, &merged(record, &old)).await?;
-            }
+        if let (Created::Exists, Some(old)) = (created, self.reference.get(id).await?) {
+            self.reference.set(id, &merged(record, &old)).await?;
         }
         Ok(created)
     }

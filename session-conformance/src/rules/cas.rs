@@ -541,10 +541,7 @@ async fn replace_compares_each_byte(ctx: &Context) -> Result<(), Failure> {
     let new = ctx.record("new");
     for (name, there, stale) in pairs {
         let id = ctx.id(name);
-        let (there, stale): (Record, Record) = (
-            written(ctx, &String::from(there))?,
-            written(ctx, &String::from(stale))?,
-        );
+        let (there, stale): (Record, Record) = (written(ctx, &there)?, written(ctx, &stale)?);
         ctx.h1.set(&id, &there).await.ok()?;
         ctx.h2.replace(&id, &stale, &new).await.is(
             Replaced::Conflict,
