@@ -76,6 +76,8 @@ macro_rules! __suite_tests {
         $crate::__suite_test!($harness, exp_13_wrong_clock, [skew], $without, $not_run);
         $crate::__suite_test!($harness, exp_14_each_record_has_its_own_expiry, [], $without, $not_run);
         $crate::__suite_test!($harness, exp_15_default_ttl_is_kept, [], $without, $not_run);
+        $crate::__suite_test!($harness, exp_16_last_expiry_wins, [touch], $without, $not_run);
+        $crate::__suite_test!($harness, exp_17_all_methods_agree_on_the_last_moment, [], $without, $not_run);
         $crate::__suite_test!($harness, swp_01_sweep_removes_expired_only, [sweep], $without, $not_run);
         $crate::__suite_test!($harness, swp_02_sweep_keeps_its_limit, [sweep], $without, $not_run);
         $crate::__suite_test!($harness, swp_03_sweeps_in_parallel, [sweep], $without, $not_run);

@@ -160,9 +160,15 @@ pub(super) const BROKEN: &[Broken] = &[
         open: |reference| each(reference, SameIsSkipped::new),
         ..Broken::REFERENCE
     },
+    Broken {
+        name: "CacheMissesReplace",
+        bug: "a cache that `set` and `destroy` write to, and `replace` does not",
+        open: |reference| shared(reference, CacheMissesReplace::new),
+        ..Broken::REFERENCE
+    },
 ];
 
-bent!(ReplaceSameText, LastWriteWins, ConflictButWrites, ConflictIsError, ConflictMovesExpiry, VersionReset: Versions, VersionByHandle: HashMap<SessionId, Record>, LostUpdate, ReplaceFallsBack, CreateRace, TouchBumps: HashSet<SessionId>, TouchedMissing: HashSet<SessionId>, ReplaceKeepsTtl, ReplaceLosesTtl, ReplaceOnlyExtends, CompareLength, CompareCase, ComparePadded, CompareParsed, ComparePrefix, CompareHash, CompareExpiry, CompareMaxLength, SameIsConflict, SameIsSkipped,);
+bent!(CacheMissesReplace: HashMap<SessionId, Record>, ReplaceSameText, LastWriteWins, ConflictButWrites, ConflictIsError, ConflictMovesExpiry, VersionReset: Versions, VersionByHandle: HashMap<SessionId, Record>, LostUpdate, ReplaceFallsBack, CreateRace, TouchBumps: HashSet<SessionId>, TouchedMissing: HashSet<SessionId>, ReplaceKeepsTtl, ReplaceLosesTtl, ReplaceOnlyExtends, CompareLength, CompareCase, ComparePadded, CompareParsed, ComparePrefix, CompareHash, CompareExpiry, CompareMaxLength, SameIsConflict, SameIsSkipped,);
 
 /// The versions of records, and those that were read last.
 #[derive(Debug, Default)]
@@ -504,5 +510,29 @@ impl Bend for SameIsSkipped {
             });
         }
         self.reference.replace(id, old, new).await
+    }
+}
+
+#[async_trait]
+impl Bend for CacheMissesReplace {
+    async fn get(&self, id: &SessionId) -> Result<Option<Record>> {
+        let cached = lock(&self.state).get(id).cloned();
+        let live = |record: &Record| !record.is_expired(self.reference.now());
+        if let Some(cached) = cached.filter(live) {
+            return Ok(Some(cached));
+        }
+        let found = self.reference.get(id).await?;
+        lock(&self.state).extend(found.iter().map(|record| (id.clone(), record.clone())));
+        Ok(found)
+    }
+
+    async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
+        lock(&self.state).insert(id.clone(), record.clone());
+        self.reference.set(id, record).await
+    }
+
+    async fn destroy(&self, id: &SessionId) -> Result<()> {
+        lock(&self.state).remove(id);
+        self.reference.destroy(id).await
     }
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use session_core::{
-    Capabilities, Error, ErrorKind, Record, Result, SessionCookie, SessionId, Store, Touched,
+    Capabilities, Created, Error, ErrorKind, Record, Replaced, Result, SessionCookie, SessionId,
+    Store, Touched,
 };
 
 use super::set::merged;
@@ -224,9 +225,45 @@ pub(super) const BROKEN: &[Broken] = &[
         open: |reference| each(reference, DefaultTtlEarly::new),
         ..Broken::REFERENCE
     },
+    Broken {
+        name: "TouchSticks",
+        bug: "the expiry that `touch` writes has a place of its own, which `set` and `replace` do not write to",
+        open: |reference| shared(reference, TouchSticks::new),
+        ..Broken::REFERENCE
+    },
+    Broken {
+        name: "CreateKeepsTouch",
+        bug: "the expiry that `touch` writes has a place of its own, which `destroy` forgets",
+        open: |reference| shared(reference, CreateKeepsTouch::new),
+        ..Broken::REFERENCE
+    },
+    Broken {
+        name: "TouchBySecond",
+        bug: "`touch` compares whole seconds to see whether a record is live",
+        open: |reference| each(reference, TouchBySecond::new),
+        ..Broken::REFERENCE
+    },
+    Broken {
+        name: "ReplaceBySecond",
+        bug: "`replace` compares whole seconds to see whether a record is live",
+        open: |reference| each(reference, ReplaceBySecond::new),
+        ..Broken::REFERENCE
+    },
+    Broken {
+        name: "CreateBySecond",
+        bug: "`create` compares whole seconds to see whether a record is live",
+        open: |reference| each(reference, CreateBySecond::new),
+        ..Broken::REFERENCE
+    },
+    Broken {
+        name: "LengthBySecond",
+        bug: "`length` compares whole seconds to see whether a record is live",
+        open: |reference| each(reference, LengthBySecond::new),
+        ..Broken::REFERENCE
+    },
 ];
 
-bent!(OffByOne, EndsEarly, NeverExpires, SweepOnly, CacheOutlives: HashMap<SessionId, Record>, Px0Error, PastIsForever, PastIsIgnored, DefaultTtl, NoneIsNow, TruncSeconds, SubSecondIsForever, RoundSeconds, Year2038, I32Millis, FarWraps, UnsignedWrap, EpochIsNone, LocalTime, LocalTimeTwice, ExpiredBlocks, ExpiredShines, OldTtlKills: HashMap<SessionId, Vec<SystemTime>>, LoseMaxAge, ExpiryFromMaxAge, NoTtl,  ClockMix, ClockMixLate, SharedTtl, TtlByBucket, DefaultTtlForever, DefaultTtlNotRenewed, DefaultTtlEarly,);
+bent!(TouchSticks: HashMap<SessionId, Option<SystemTime>>, CreateKeepsTouch: HashMap<SessionId, Option<SystemTime>>, TouchBySecond, ReplaceBySecond, CreateBySecond, LengthBySecond, OffByOne, EndsEarly, NeverExpires, SweepOnly, CacheOutlives: HashMap<SessionId, Record>, Px0Error, PastIsForever, PastIsIgnored, DefaultTtl, NoneIsNow, TruncSeconds, SubSecondIsForever, RoundSeconds, Year2038, I32Millis, FarWraps, UnsignedWrap, EpochIsNone, LocalTime, LocalTimeTwice, ExpiredBlocks, ExpiredShines, OldTtlKills: HashMap<SessionId, Vec<SystemTime>>, LoseMaxAge, ExpiryFromMaxAge, NoTtl,  ClockMix, ClockMixLate, SharedTtl, TtlByBucket, DefaultTtlForever, DefaultTtlNotRenewed, DefaultTtlEarly,);
 
 #[async_trait]
 impl Bend for OffByOne {
@@ -673,5 +710,99 @@ impl Bend for DefaultTtlEarly {
             cookie.set_expires(Some(now + DAY), now);
         }
         self.reference.touch(id, &cookie).await
+    }
+}
+
+#[async_trait]
+impl Bend for TouchSticks {
+    async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
+        let touched = lock(&self.state).get(id).copied();
+        let expires = touched.unwrap_or(record.expires());
+        set_until(&self.reference, id, record, expires);
+        Ok(())
+    }
+
+    async fn destroy(&self, id: &SessionId) -> Result<()> {
+        lock(&self.state).remove(id);
+        self.reference.destroy(id).await
+    }
+
+    async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
+        lock(&self.state).insert(id.clone(), cookie.expires());
+        self.reference.touch(id, cookie).await
+    }
+}
+
+#[async_trait]
+impl Bend for CreateKeepsTouch {
+    async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
+        lock(&self.state).remove(id);
+        self.reference.set(id, record).await
+    }
+
+    async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
+        lock(&self.state).insert(id.clone(), cookie.expires());
+        self.reference.touch(id, cookie).await
+    }
+
+    async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
+        let created = self.reference.create(id, record).await?;
+        let touched = lock(&self.state).get(id).copied();
+        if let (Created::Created, Some(touched)) = (created, touched) {
+            set_until(&self.reference, id, record, touched);
+        }
+        Ok(created)
+    }
+}
+
+/// Whether a row has ended by a clock of whole seconds.
+fn over_by_second(reference: &Reference, row: &Row) -> bool {
+    let now = millis(reference.now()) / 1_000;
+    row.expires.is_some_and(|end| millis(end) / 1_000 <= now)
+}
+
+fn is_over_by_second(reference: &Reference, id: &SessionId) -> bool {
+    let row = reference.rows().get(id.as_str()).cloned();
+    row.is_some_and(|row| over_by_second(reference, &row))
+}
+
+#[async_trait]
+impl Bend for TouchBySecond {
+    async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
+        match is_over_by_second(&self.reference, id) {
+            true => Ok(Touched::Missing),
+            false => self.reference.touch(id, cookie).await,
+        }
+    }
+}
+
+#[async_trait]
+impl Bend for ReplaceBySecond {
+    async fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
+        match is_over_by_second(&self.reference, id) {
+            true => Ok(Replaced::Missing),
+            false => self.reference.replace(id, old, new).await,
+        }
+    }
+}
+
+#[async_trait]
+impl Bend for CreateBySecond {
+    async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
+        if is_over_by_second(&self.reference, id) {
+            self.reference.destroy(id).await?;
+        }
+        self.reference.create(id, record).await
+    }
+}
+
+#[async_trait]
+impl Bend for LengthBySecond {
+    async fn length(&self) -> Result<u64> {
+        let rows = self.reference.rows().clone();
+        let live = rows
+            .values()
+            .filter(|row| !over_by_second(&self.reference, row));
+        Ok(u64::try_from(live.count()).unwrap_or(u64::MAX))
     }
 }

@@ -142,9 +142,15 @@ pub(super) const BROKEN: &[Broken] = &[
         open: |reference| shared(reference, CreateOnce::new),
         ..Broken::REFERENCE
     },
+    Broken {
+        name: "NegativeCache",
+        bug: "a handle remembers that an id is unknown until it writes to it itself",
+        open: |reference| each(reference, NegativeCache::new),
+        ..Broken::REFERENCE
+    },
 ];
 
-bent!(UpsertUpdate, ReplaceMissingFails, ReplaceMissingConflicts, Resurrect: HashMap<SessionId, Record>, ResurrectOld: HashSet<SessionId>, UpdateRevives, UpdateRevivesEndless, CreateOverwrites, CreateOverwritesSilently, CreateMerges, CreateExistsFails, CreateTouches, CreateBlockedByGhost, CreateOverGhostMerges, ReplacePastForever, ReplacePastUnchecked, ReplacePastIgnored, CreatePastForever, CreatePastRemoves, CreateLosesTtl, CreateDefaultsTtl, CreateOnce: HashSet<SessionId>,);
+bent!(NegativeCache: HashSet<SessionId>, UpsertUpdate, ReplaceMissingFails, ReplaceMissingConflicts, Resurrect: HashMap<SessionId, Record>, ResurrectOld: HashSet<SessionId>, UpdateRevives, UpdateRevivesEndless, CreateOverwrites, CreateOverwritesSilently, CreateMerges, CreateExistsFails, CreateTouches, CreateBlockedByGhost, CreateOverGhostMerges, ReplacePastForever, ReplacePastUnchecked, ReplacePastIgnored, CreatePastForever, CreatePastRemoves, CreateLosesTtl, CreateDefaultsTtl, CreateOnce: HashSet<SessionId>,);
 
 #[async_trait]
 impl Bend for UpsertUpdate {
@@ -407,5 +413,29 @@ impl Bend for CreateOnce {
             true => self.reference.create(id, record).await,
             false => Ok(Created::Exists),
         }
+    }
+}
+
+#[async_trait]
+impl Bend for NegativeCache {
+    async fn get(&self, id: &SessionId) -> Result<Option<Record>> {
+        if lock(&self.state).contains(id) {
+            return Ok(None);
+        }
+        let found = self.reference.get(id).await?;
+        if found.is_none() {
+            lock(&self.state).insert(id.clone());
+        }
+        Ok(found)
+    }
+
+    async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
+        lock(&self.state).remove(id);
+        self.reference.set(id, record).await
+    }
+
+    async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
+        lock(&self.state).remove(id);
+        self.reference.create(id, record).await
     }
 }

@@ -195,6 +195,38 @@ pub(crate) const RULES: &[Rule] = &[
         run: |ctx| Box::pin(default_ttl_is_kept(ctx)),
         ..Rule::MUST
     },
+    Rule {
+        id: "EXP-16",
+        name: "last_expiry_wins",
+        needs: &[Need::Touch],
+        sentence: "Of `set`, `touch`, `replace` and `create` after a `destroy`, the last one's \
+                   expiry counts, in whatever order they come.",
+        why: "An expiry that `touch` keeps in a place of its own outlives the next write: a \
+              session that was cut short for security is long again, or the other way round.",
+        hint: "One place for the expiry, which each write writes.",
+        catches: &["TouchSticks", "ReplaceKeepsTtl", "CreateKeepsTouch"],
+        run: |ctx| Box::pin(last_expiry_wins(ctx)),
+        ..Rule::CAPABILITY
+    },
+    Rule {
+        id: "EXP-17",
+        name: "all_methods_agree_on_the_last_moment",
+        sentence: "Just before a record's expiry each method takes it for live: it is counted and \
+                   listed, `touch` and `replace` find it, `create` does not replace it, `sweep` \
+                   spares it.",
+        why: "Each query has its own comparison; one in seconds among those in milliseconds ends \
+              sessions for this method alone.",
+        hint: "One live check, in one unit, used by all.",
+        catches: &[
+            "TouchBySecond",
+            "ReplaceBySecond",
+            "CreateBySecond",
+            "LengthBySecond",
+            "SweepBySecond",
+        ],
+        run: |ctx| Box::pin(all_methods_agree_on_the_last_moment(ctx)),
+        ..Rule::MUST
+    },
 ];
 
 async fn expired_means_expires_is_not_after_now(ctx: &Context) -> Result<(), Failure> {
@@ -745,4 +777,85 @@ async fn default_ttl_is_kept(ctx: &Context) -> Result<(), Failure> {
             .none("the default time to live has passed since it was last written or touched")?;
     }
     Ok(())
+}
+
+async fn last_expiry_wins(ctx: &Context) -> Result<(), Failure> {
+    let in_hours = |hours| Some(ctx.now() + hours * HOUR);
+    for (name, touched, written) in [
+        ("longer", in_hours(5), in_hours(2)),
+        ("shorter", in_hours(2), in_hours(5)),
+        ("none", None, in_hours(3)),
+        ("to none", in_hours(3), None),
+    ] {
+        for by in [Need::Touch, Need::Replace, Need::Create] {
+            if !ctx.has(by) {
+                continue;
+            }
+            let id = ctx.id(&format!("touched {name}, then written, {}", by.name()));
+            let (old, new) = (ctx.record("old"), ctx.record_until("new", written));
+            ctx.h1.set(&id, &old).await.ok()?;
+            ctx.h1
+                .touch(&id, &ctx.cookie(touched))
+                .await
+                .is(Touched::Touched, "it is live")?;
+            match by {
+                Need::Replace => ctx
+                    .h2
+                    .replace(&id, &old, &new)
+                    .await
+                    .is(session_core::Replaced::Replaced, "it holds the old text")?,
+                Need::Create => {
+                    ctx.h2.destroy(&id).await.ok()?;
+                    ctx.h2
+                        .create(&id, &new)
+                        .await
+                        .is(session_core::Created::Created, "it was destroyed")?;
+                }
+                _ => ctx.h2.set(&id, &new).await.ok()?,
+            }
+            for handle in [&ctx.h1, &ctx.h2] {
+                let because = "it was written after the touch, with this expiry";
+                handle.get(&id).await.record(&new, because)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn all_methods_agree_on_the_last_moment(ctx: &Context) -> Result<(), Failure> {
+    const NAMES: [&str; 4] = ["left alone", "touched", "replaced", "created over"];
+    let expires = ctx.ticks(2);
+    let record = ctx.record_until("ending", Some(expires));
+    let ids = NAMES.map(|name| ctx.id(name));
+    for id in &ids {
+        ctx.h1.set(id, &record).await.ok()?;
+    }
+    ctx.wait_until_last(expires).await;
+    let because = "its expiry is yet to come";
+    let four = counted(ctx, 4, because).await;
+    ctx.before(expires, four)?;
+    if ctx.has(Need::All) {
+        let all = listed(ctx, &ids).await;
+        ctx.before(expires, all)?;
+    }
+    if ctx.has(Need::Sweep) {
+        let _: session_core::Swept = ctx.h1.sweep(10).await.ok()?;
+    }
+    let late = ctx.record_until("late", Some(ctx.ticks(10)));
+    if ctx.has(Need::Touch) {
+        let answer = ctx.h1.touch(&ids[1], late.cookie()).await;
+        ctx.before(expires, answer.is(Touched::Touched, because))?;
+    }
+    if ctx.has(Need::Replace) {
+        let answer = ctx.h1.replace(&ids[2], &record, &late).await;
+        let replaced = answer.is(session_core::Replaced::Replaced, because);
+        ctx.before(expires, replaced)?;
+    }
+    if ctx.has(Need::Create) {
+        let answer = ctx.h1.create(&ids[3], &late).await;
+        let exists = answer.is(session_core::Created::Exists, because);
+        ctx.before(expires, exists)?;
+    }
+    let found = ctx.h2.get(&ids[0]).await;
+    ctx.before(expires, found.record(&record, because))
 }

@@ -145,7 +145,7 @@ pub(crate) const RULES: &[Rule] = &[
                    likes.",
         why: "A tombstone that was to keep a slow request out keeps the visitor out.",
         hint: "Let the backend's own row decide.",
-        catches: &["CreateOnce"],
+        catches: &["CreateOnce", "NegativeCache"],
         run: |ctx| Box::pin(create_again_after_destroy(ctx)),
         ..Rule::CAPABILITY
     },
