@@ -183,7 +183,7 @@ pub(crate) const RULES: &[Rule] = &[
         id: "EXP-15",
         name: "default_ttl_is_kept",
         sentence: "A record without an expiry ends when the declared `default_ttl` has passed \
-                   since it was last written or touched. (Looked at where that can be waited for.)",
+                   since it was last written or touched.",
         why: "A session of a closed browser that stays for ever fills the disk, and can be stolen \
               for ever.",
         hint: "Set the default in `set`, `create`, `replace` and `touch` alike.",
