@@ -125,7 +125,7 @@ impl Reference {
         .with_sweep()
         .with_durable()
         .with_max_id_bytes(16 * 1024)
-        .with_max_record_bytes(4 * 1024 * 1024);
+        .with_max_record_bytes(2 * 1024 * 1024);
 
     /// Every hook but the one for a clock that is not the suite's.
     pub const BACKEND: Backend = Backend::SERVER

@@ -80,8 +80,9 @@ impl History {
     /// As few calls as show that there is no order.
     ///
     /// Only what cannot be the reason is left out: if the rest has no order, then neither has the
-    /// whole. A read can go. A write can go with the reads that may have found it, or alone if
-    /// another write covered it before any of them began.
+    /// whole. A read can go. A write can go with the reads that may have found it. One of None
+    /// can go alone if another write covered it before any of them began, since there is
+    /// nothing at the start.
     pub(crate) fn shrunk(&self) -> Self {
         let mut smallest = self.clone();
         loop {
@@ -116,7 +117,7 @@ impl History {
         });
         let unread = rest.iter().filter(|op| !may_have_found(op)).copied();
         let mut ways = vec![Self(unread.collect())];
-        if covered {
+        if covered && value.is_none() {
             ways.push(Self(rest));
         }
         ways

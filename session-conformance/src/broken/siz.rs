@@ -9,7 +9,7 @@ use super::uni::Rewrites;
 use super::{Bend, Broken, bent, each};
 use crate::reference::{Reference, Row};
 
-const LIMIT: usize = 4 * 1024 * 1024;
+const LIMIT: usize = 2 * 1024 * 1024;
 /// The reference's declaration without a limit, for stores that let their backend find it out.
 const UNLIMITED: Capabilities = {
     let mut declared = Reference::CAPABILITIES;

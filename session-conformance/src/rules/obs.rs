@@ -58,6 +58,7 @@ async fn debug_of_the_store_holds_no_secrets(ctx: &Context) -> Result<(), Failur
         }
         Ok::<_, Failure>(())
     };
+    ctx.remark("`{:?}` and `{:#?}` of h1 and h2");
     demand("before any call")?;
     ctx.h1.set(&id, &record).await.ok()?;
     for handle in [&ctx.h1, &ctx.h2] {

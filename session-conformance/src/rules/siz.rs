@@ -121,6 +121,9 @@ pub(super) fn record_of_size(
     while fill.len() < wanted {
         fill.push_str(mark);
         fill.push_str(&format!("{counter:06x}."));
+        // Long records have few marks: writing numbers is slow without optimisation.
+        let dots = (wanted / 256).min(240);
+        fill.extend(std::iter::repeat_n('.', dots));
         counter += 1;
     }
     fill.truncate(wanted);
@@ -158,12 +161,10 @@ async fn kept_or_refused(ctx: &Context, bytes: usize) -> Result<(), Failure> {
         ctx.id(&format!("of {bytes} B")),
         ctx.id(&format!("new, of {bytes} B")),
     );
-    let (before, large) = (
-        ctx.record("before"),
-        record_of_size(ctx, bytes, "big-", far(ctx)),
-    );
+    let before = ctx.record("before");
     let declared = ctx.capabilities().max_record_bytes;
     ctx.h1.set(&id, &before).await.ok()?;
+    let large = record_of_size(ctx, bytes, "big-", far(ctx));
     for (id, before) in [(&id, Some(&before)), (&fresh, None)] {
         let set = ctx.h1.set(id, &large).await;
         let written = match declared {
@@ -217,8 +218,12 @@ async fn records_of_1_mib_are_kept_or_refused(ctx: &Context) -> Result<(), Failu
 }
 
 async fn records_of_16_mib_are_kept_or_refused(ctx: &Context) -> Result<(), Failure> {
-    for bytes in [(16 << 20) - 1, 16 << 20, (16 << 20) + 1] {
+    for bytes in [16 << 20, (16 << 20) - 1, (16 << 20) + 1] {
         kept_or_refused(ctx, bytes).await?;
+        if ctx.fitting(bytes) < bytes {
+            // It is refused for its size alone, and one of these is as good as another.
+            break;
+        }
     }
     Ok(())
 }
