@@ -67,6 +67,10 @@ impl FileStore {
         .with_max_record_bytes(8 * 1024 * 1024);
 
     /// Opens the directory, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// What the file system answers if it cannot be made.
     pub fn open(directory: impl Into<PathBuf>, clock: Clock) -> io::Result<Self> {
         let directory = directory.into();
         fs::create_dir_all(&directory)?;

@@ -201,25 +201,25 @@ pub(super) const BROKEN: &[Broken] = &[
     Broken {
         name: "CacheMissesReplace",
         bug: "caches in front hear of `set`, `destroy`, `touch` and `clear`, not of `replace`",
-        open: |reference| Cached::open(reference, Deaf::ToReplace),
+        open: |reference| Cached::open(reference, Deaf::Replace),
         ..Broken::REFERENCE
     },
     Broken {
         name: "CacheMissesTouch",
         bug: "caches in front do not hear of `touch`",
-        open: |reference| Cached::open(reference, Deaf::ToTouch),
+        open: |reference| Cached::open(reference, Deaf::Touch),
         ..Broken::REFERENCE
     },
     Broken {
         name: "CacheMissesClear",
         bug: "caches in front do not hear of `clear`",
-        open: |reference| Cached::open(reference, Deaf::ToClear),
+        open: |reference| Cached::open(reference, Deaf::Clear),
         ..Broken::REFERENCE
     },
     Broken {
         name: "CacheKeepsNone",
         bug: "caches in front remember that there was nothing, and do not hear of `create`",
-        open: |reference| Cached::open(reference, Deaf::ToCreate),
+        open: |reference| Cached::open(reference, Deaf::Create),
         ..Broken::REFERENCE
     },
     Broken {
@@ -533,10 +533,8 @@ impl Pooled {
             Err(_) => self.leak == Leak::OnRefusal,
             Ok(_) => false,
         };
-        if let Some(permit) = permit {
-            if kept {
-                permit.forget();
-            }
+        if let Some(permit) = permit.filter(|_| kept) {
+            permit.forget();
         }
     }
 }
@@ -654,10 +652,10 @@ impl Bend for BlockingGet {
 /// The write that a cache does not hear of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deaf {
-    ToReplace,
-    ToTouch,
-    ToClear,
-    ToCreate,
+    Replace,
+    Touch,
+    Clear,
+    Create,
 }
 
 /// What the handles' caches have in common: a number that a write which they hear of raises, as a
@@ -726,25 +724,25 @@ impl Bend for Cached {
 
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
         let touched = self.reference.touch(id, cookie).await;
-        self.heard(Some(Deaf::ToTouch));
+        self.heard(Some(Deaf::Touch));
         touched
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<session_core::Created> {
         let created = self.reference.create(id, record).await;
-        self.heard(Some(Deaf::ToCreate));
+        self.heard(Some(Deaf::Create));
         created
     }
 
     async fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
         let replaced = self.reference.replace(id, old, new).await;
-        self.heard(Some(Deaf::ToReplace));
+        self.heard(Some(Deaf::Replace));
         replaced
     }
 
     async fn clear(&self) -> Result<()> {
         let cleared = self.reference.clear().await;
-        self.heard(Some(Deaf::ToClear));
+        self.heard(Some(Deaf::Clear));
         cleared
     }
 }

@@ -275,9 +275,9 @@ fn walk(value: &mut Value, change: &mut dyn FnMut(&mut Value) -> bool) -> bool {
 fn floats(value: &mut Value) -> bool {
     walk(value, &mut |value| match value.as_f64() {
         Some(float) if value.is_number() => {
-            let before = value.to_string();
+            let before = value.clone();
             *value = serde_json::Number::from_f64(float).map_or(Value::Null, Value::Number);
-            value.to_string() != before
+            *value != before
         }
         _ => false,
     })

@@ -446,15 +446,10 @@ async fn a_session_is_a_register(ctx: &Context) -> Result<(), Failure> {
                             let found = handle.store().get(&id.id).await;
                             let found =
                                 succeed(&format!("{}.get({})", handle.name, id.label), found)?;
-                            Register::Read(match found {
-                                None => None,
-                                Some(found) => Some(
-                                    values
-                                        .iter()
-                                        .position(|value| value.same_json(&found))
-                                        .unwrap_or(usize::MAX),
-                                ),
-                            })
+                            Register::Read(found.map(|found| {
+                                let known = values.iter().position(|v| v.same_json(&found));
+                                known.unwrap_or(usize::MAX)
+                            }))
                         }
                         4 => {
                             let result = handle.store().destroy(&id.id).await;
