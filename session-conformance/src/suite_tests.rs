@@ -53,7 +53,7 @@ macro_rules! __suite_tests {
         $crate::__suite_test!($harness, con_09_migrations_may_meet, [schema], $without, $not_run);
         $crate::__suite_test!($harness, con_10_a_failed_call_gives_back_what_it_took, [], $without, $not_run);
         $crate::__suite_test!($harness, con_11_conditional_writes_reach_other_handles, [second_handle], $without, $not_run);
-        $crate::__suite_test!($harness, con_12_a_closed_handle_closes_no_other, [second_handle], $without, $not_run);
+        $crate::__suite_test!($harness, con_12_a_closed_handle_closes_no_other, [], $without, $not_run);
         $crate::__suite_test!($harness, uni_01_every_json_value_survives, [], $without, $not_run);
         $crate::__suite_test!($harness, uni_02_unknown_fields_and_their_order_survive, [], $without, $not_run);
         $crate::__suite_test!($harness, uni_03_data_is_not_taken_for_meta, [], $without, $not_run);

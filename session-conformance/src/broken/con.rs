@@ -749,7 +749,9 @@ impl Bend for Cached {
 
 impl Drop for DropClears {
     fn drop(&mut self) {
-        self.reference.rows().clear();
+        for namespace in self.reference.everywhere() {
+            namespace.rows().clear();
+        }
     }
 }
 
@@ -758,7 +760,9 @@ impl Bend for DropClears {}
 impl Drop for DropCloses {
     fn drop(&mut self) {
         // What stands for the pool: the schema's flag is of no use to this store otherwise.
-        self.reference.schema().store(true, Ordering::SeqCst);
+        for namespace in self.reference.everywhere() {
+            namespace.schema().store(true, Ordering::SeqCst);
+        }
     }
 }
 
