@@ -32,6 +32,10 @@ impl Pace {
     pub(crate) async fn work(&self) {
         // The semaphore is never closed.
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
+        self.resume(place);
+    }
+
+    fn resume(&self, place: Option<OwnedSemaphorePermit>) {
         let mut state = self.lock();
         state.place = place;
         state.working_since = Some(Instant::now());
@@ -64,7 +68,8 @@ impl Pace {
             // Rounded up: a timer that fires a moment early must not end the wait.
             tokio::time::sleep(left + Duration::from_millis(1)).await;
         }
-        self.work().await;
+        // Without a place: the record that it comes back for may be about to end, too.
+        self.resume(None);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -44,8 +44,9 @@ fn every_rule_catches_the_stores_that_it_claims() {
                 let result = report.result(rule.id).expect("the rule that was asked for");
                 if let Err(complaint) = is_good_failure(result) {
                     escaped.push(format!(
-                        "{} on {broken:?}, seed {seed}: {complaint}",
-                        rule.id
+                        "{} on {broken:?}, seed {seed}: {complaint}\n{}",
+                        rule.id,
+                        report.to_text()
                     ));
                 }
             }

@@ -199,7 +199,7 @@ pub(super) const BROKEN: &[Broken] = &[
         ..Broken::REFERENCE
     },
     Broken {
-        name: "CacheMissesReplace",
+        name: "HandleCacheMissesReplace",
         bug: "caches in front hear of `set`, `destroy`, `touch` and `clear`, not of `replace`",
         open: |reference| Cached::open(reference, Deaf::Replace),
         ..Broken::REFERENCE

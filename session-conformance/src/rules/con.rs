@@ -165,7 +165,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "A cache that hears of `set` and `destroy` alone shows the session of before.",
         hint: "Invalidate in every method that writes, and in other processes, too.",
         catches: &[
-            "CacheMissesReplace",
+            "HandleCacheMissesReplace",
             "CacheMissesTouch",
             "CacheMissesClear",
             "CacheKeepsNone",
