@@ -1,0 +1,7 @@
+//! A real server for the tests, and the suite's harness on it.
+#![allow(dead_code, reason = "each test target uses a part of it")]
+
+pub(crate) mod crash;
+pub(crate) mod harness;
+pub(crate) mod hooks;
+pub(crate) mod server;
