@@ -1,10 +1,9 @@
 //! Behind the store's back.
 
 use async_trait::async_trait;
+use redis::aio::MultiplexedConnection;
 use session_conformance::{Hooks, NotRun, Proxy, Write};
 use session_core::{Clock, Record, SessionId, StoredExpiry};
-use session_redis::redis;
-use session_redis::redis::aio::MultiplexedConnection;
 
 use super::crash;
 use super::server::Server;

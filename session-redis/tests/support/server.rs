@@ -7,9 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use redis::{Client, ConnectionAddr, IntoConnectionInfo};
 use session_core::SessionId;
-use session_redis::redis;
-use session_redis::redis::{Client, ConnectionAddr, IntoConnectionInfo};
 
 /// What can be started, the first that is installed.
 const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
@@ -54,7 +53,11 @@ impl Server {
 
     /// Starts a server of its own.
     pub(crate) fn start() -> Result<Self, String> {
-        for program in PROGRAMS {
+        Self::start_one_of(&PROGRAMS)
+    }
+
+    pub(crate) fn start_one_of(programs: &[&str]) -> Result<Self, String> {
+        for program in programs {
             // Somebody else may take the port between our looking and the server's binding; then
             // its password is not ours.
             for _ in 0..5 {
