@@ -7,7 +7,7 @@ use http::HeaderValue;
 
 use crate::options::{OnStoreError, Unset};
 use crate::session::{Phase, Shared, State};
-use crate::{ErrorKind, Outcome, Result, Session, Touched};
+use crate::{Error, ErrorKind, Outcome, Result, Session, Touched};
 
 /// One request and its response, as the session sees them.
 ///
@@ -15,6 +15,22 @@ use crate::{ErrorKind, Outcome, Result, Session, Touched};
 /// the request.
 #[derive(Clone)]
 pub struct Exchange(Arc<Shared>);
+
+/// An exchange whose session could not be saved, removed or touched.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// Why.
+    pub error: Error,
+    /// What belongs into the error response all the same: the cookie of a session that was stored
+    /// before something failed.
+    pub outcome: Outcome,
+}
+
+impl From<Unfinished> for Error {
+    fn from(unfinished: Unfinished) -> Self {
+        unfinished.error
+    }
+}
 
 /// What is left to do with a live session at the end of its request.
 #[derive(Debug, PartialEq, Eq)]
@@ -138,8 +154,9 @@ impl Exchange {
     /// # Errors
     ///
     /// Those of the store, and of a cookie that cannot be put into a header. The response then
-    /// has to be an error: what the handler wanted saved was not.
-    pub async fn finish(&self) -> Result<Outcome> {
+    /// has to be an error: what the handler wanted was not done. Its headers are in
+    /// [`Unfinished::outcome`].
+    pub async fn finish(&self) -> Result<Outcome, Unfinished> {
         if let Some(outcome) = self.finish_idle() {
             return Ok(outcome);
         }
@@ -152,41 +169,63 @@ impl Exchange {
             }
             state.phase
         };
-        let cookies = match phase {
-            Phase::Live => self.finish_live().await?,
-            Phase::Unset => self.finish_unset().await?,
-            Phase::Destroyed => [self.removal()?, None],
-            Phase::NotLoaded | Phase::Gone | Phase::Unavailable => [None, None],
+        let (done, work) = match phase {
+            Phase::Live => self.finish_live().await,
+            Phase::Unset if shared.config.options.unset == Unset::Destroy => {
+                (shared.remove().await, Work::Nothing)
+            }
+            _ => (Ok(()), Work::Nothing),
         };
-        shared.state().finished = true;
-        Ok(self.outcome(cookies))
+        let mut state = shared.state();
+        state.finished = true;
+        // After a failure, only a new session that was stored before it gets its cookie: the one
+        // that the browser has may be gone.
+        let failed = done.is_err();
+        let cookies = if failed && !(self.is_new(&state) && state.written) {
+            Ok([None, None])
+        } else {
+            self.cookies(&mut state, &work)
+        };
+        drop(state);
+        let (error, cookies) = match (done, cookies) {
+            (Ok(()), Ok(cookies)) => return Ok(self.outcome(cookies)),
+            (Err(error), cookies) => (error, cookies.unwrap_or_default()),
+            (Ok(()), Err(error)) => (error, [None, None]),
+        };
+        Err(Unfinished {
+            error,
+            outcome: self.outcome(cookies),
+        })
     }
 
-    async fn finish_live(&self) -> Result<[Option<HeaderValue>; 2]> {
+    async fn finish_live(&self) -> (Result<()>, Work) {
         let shared = &*self.0;
         let work = self.work(&shared.state());
         let done = match work {
             Work::Nothing | Work::Withhold => Ok(()),
             Work::Touch => self.touch().await,
-            Work::Write => shared.write().await,
+            Work::Write => self.write().await,
             Work::Retire => shared.retire().await,
         };
         match done {
-            Ok(()) => {}
             // Logged out, regenerated or expired meanwhile: there is nothing to keep alive, and
             // the browser may already have the cookie of the session that came after.
-            Err(error) if error.kind() == ErrorKind::Missing => return Ok([None, None]),
-            Err(error) => return Err(error),
+            Err(error) if error.kind() == ErrorKind::Missing => (Ok(()), Work::Nothing),
+            done => (done, work),
         }
-        self.cookies(&mut shared.state(), &work)
     }
 
-    async fn finish_unset(&self) -> Result<[Option<HeaderValue>; 2]> {
-        if self.0.config.options.unset == Unset::Keep {
-            return Ok([None, None]);
+    async fn write(&self) -> Result<()> {
+        let shared = &*self.0;
+        {
+            let state = shared.state();
+            if state.settings_changed() || self.is_new(&state) {
+                // Refused before anything is written: nobody could be told of the session.
+                state.cookie.check()?;
+            }
         }
-        self.0.remove().await?;
-        Ok([self.removal()?, None])
+        shared.write().await?;
+        shared.retire().await
     }
 
     async fn touch(&self) -> Result<()> {
@@ -220,7 +259,7 @@ impl Exchange {
             return match (wanted, self.is_sendable(state)) {
                 (true, true) => Work::Write,
                 (true, false) => Work::Withhold,
-                (false, _) if state.retired.is_some() && state.written => Work::Retire,
+                (false, _) if state.has_remains() && state.written => Work::Retire,
                 (false, _) => Work::Nothing,
             };
         }
@@ -259,6 +298,14 @@ impl Exchange {
     /// The cookie to set after `work` was done, and the one to drop.
     fn cookies(&self, state: &mut State, work: &Work) -> Result<[Option<HeaderValue>; 2]> {
         let shared = &*self.0;
+        match state.phase {
+            Phase::Live => {}
+            Phase::Destroyed => return Ok([removal(shared, state)?, None]),
+            Phase::Unset if shared.config.options.unset == Unset::Destroy => {
+                return Ok([removal(shared, state)?, None]);
+            }
+            _ => return Ok([None, None]),
+        }
         let options = &shared.config.options;
         let sent = if self.is_new(state) {
             state.written
@@ -301,10 +348,6 @@ impl Exchange {
                 None
             },
         ])
-    }
-
-    fn removal(&self) -> Result<Option<HeaderValue>> {
-        removal(&self.0, &self.0.state())
     }
 
     /// Whether the session's id is not the one that the request came with.

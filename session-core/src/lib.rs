@@ -25,7 +25,7 @@ pub use clock::Clock;
 pub use cookie::{CookieOptions, Priority, SameSite, SameSiteOption, SecureOption, SessionCookie};
 pub use data::Data;
 pub use error::{Error, ErrorKind, Result};
-pub use exchange::Exchange;
+pub use exchange::{Exchange, Unfinished};
 pub use id::SessionId;
 pub use lifecycle::Lifecycle;
 pub use options::{OnConflict, OnStoreError, SessionOptions, Unset};

@@ -138,19 +138,71 @@ fn d03_the_new_session_exists_before_the_old_one_goes_and_is_saved_once() {
 }
 
 #[test]
-fn d03_a_failure_leaves_the_old_session() {
-    for failing in ["create", "destroy"] {
+fn d03_a_failure_leaves_the_browser_with_a_session() {
+    // If the new session cannot be stored, the old one stays; if the old one cannot be removed,
+    // the error response carries the new one's cookie: the removal may have taken place.
+    for (failing, keys) in [("create", vec!["seed"]), ("destroy", vec!["user"])] {
         let store = Recorder::new(ALL);
         let lifecycle = lifecycle(&store);
         let mut visitor = Visitor::with_session(&lifecycle);
         store.fail(failing, ErrorKind::Unavailable);
-        let regenerate = async |session: session_core::Session| session.regenerate();
-        visitor.try_visit(&lifecycle, regenerate).unwrap_err();
+        let regenerate = async |session: session_core::Session| {
+            session.regenerate();
+            session.insert("user", "alice").unwrap();
+        };
+        let error = visitor.try_visit(&lifecycle, regenerate).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
         store.heal();
         visitor.visit(&lifecycle, |session| {
-            assert_eq!(session.get("seed").unwrap(), Some(1), "{failing}");
+            assert_eq!(session.keys(), keys, "{failing}")
         });
     }
+}
+
+#[test]
+fn d03_a_save_leaves_the_old_session_until_the_response() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store);
+    let mut visitor = Visitor::with_session(&lifecycle);
+    visitor.visit_async(&lifecycle, async |session| {
+        for expected in [2, 3] {
+            session.regenerate();
+            session.save().await.unwrap();
+            assert_eq!(store.len(), expected);
+        }
+    });
+    assert_eq!(store.len(), 1);
+    visitor.visit(&lifecycle, |session| assert!(!session.is_new()));
+}
+
+#[test]
+fn a_failed_write_sends_no_cookie() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle_with(&store, |options| options.rolling(true));
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let before = visitor.cookie.take();
+    visitor.cookie.clone_from(&before);
+    store.fail("replace", ErrorKind::Unavailable);
+    pollster::block_on(async {
+        let exchange = visitor.begin(&lifecycle).unwrap();
+        let session = exchange.session().await.unwrap().unwrap();
+        session.insert("a", &1).unwrap();
+        let unfinished = exchange.finish().await.unwrap_err();
+        assert_eq!(unfinished.outcome.cookies().count(), 0);
+    });
+}
+
+#[test]
+fn a_cookie_that_no_header_can_hold_is_refused_before_anything_is_written() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store);
+    let error = Visitor::default()
+        .try_visit(&lifecycle, async |session| {
+            session.update_cookie(|c| c.set_path("/;"))
+        })
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(store.calls(), "");
 }
 
 #[test]

@@ -303,6 +303,90 @@ fn destroy_after_regenerate_leaves_nothing() {
     assert_eq!(store.len(), 0);
 }
 
+/// A save whose answer is lost may have taken place; the next one finds out.
+#[test]
+fn a_save_that_took_place_unnoticed_is_not_made_twice() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store, same);
+    let mut visitor = Visitor::with_session(&lifecycle);
+    visitor.visit_async(&lifecycle, async |session| {
+        session
+            .update("seed", |n: Option<u32>| n.unwrap() + 1)
+            .unwrap();
+        store.lose_answer("replace");
+        assert_eq!(session.save().await.unwrap_err().kind(), ErrorKind::Timeout);
+        session
+            .update("later", |n: Option<u32>| n.unwrap_or(0) + 1)
+            .unwrap();
+    });
+    assert!(
+        store.only().ends_with(r#","seed":2,"later":1}"#),
+        "{}",
+        store.only()
+    );
+}
+
+#[test]
+fn a_creation_that_took_place_unnoticed_leaves_no_second_session() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store, same);
+    let mut visitor = Visitor::default();
+    for cycle in [false, true] {
+        visitor.visit_async(&lifecycle, async |session| {
+            session
+                .update("n", |n: Option<u32>| n.unwrap_or(0) + 1)
+                .unwrap();
+            if cycle {
+                session.cycle_id();
+            }
+            store.lose_answer("create");
+            assert_eq!(session.save().await.unwrap_err().kind(), ErrorKind::Timeout);
+        });
+        assert!(
+            store
+                .only()
+                .ends_with(&format!(r#","n":{}}}"#, 1 + u8::from(cycle)))
+        );
+    }
+    visitor.visit(&lifecycle, |session| {
+        assert_eq!(session.get("n").unwrap(), Some(2))
+    });
+    // What may be stored is destroyed, too.
+    visitor.visit_async(&lifecycle, async |session| {
+        session.cycle_id();
+        store.lose_answer("create");
+        session.save().await.unwrap_err();
+        session.destroy().await.unwrap();
+    });
+    assert_eq!(store.len(), 0);
+}
+
+#[test]
+fn a_removal_that_took_place_unnoticed_is_no_logout() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store, same);
+    let mut visitor = Visitor::with_session(&lifecycle);
+    store.lose_answer("replace");
+    let result = visitor.try_visit(&lifecycle, async |session| session.cycle_id());
+    assert_eq!(result.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(store.len(), 1);
+    visitor.visit(&lifecycle, |session| {
+        assert_eq!(session.get("seed").unwrap(), Some(1))
+    });
+}
+
+#[test]
+fn unset_after_destroy_changes_nothing() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store, same);
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let response = visitor.visit_async(&lifecycle, async |session| {
+        session.destroy().await.unwrap();
+        session.unset();
+    });
+    assert!(response.drops_cookie());
+}
+
 #[test]
 fn a_failed_destroy_leaves_the_session() {
     let store = Recorder::new(ALL);

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use session_core::{Error, Exchange, Outcome, Result};
+use session_core::{Error, Exchange, Outcome, Result, Unfinished};
 use tower_service::Service;
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -28,7 +28,7 @@ pin_project! {
     enum Step<S, B, R, F> {
         Load { load: BoxFuture<Result<()>>, next: Option<(Exchange, S, Request<B>)> },
         Handle { #[pin] response: F, exchange: Option<Exchange> },
-        Finish { finish: BoxFuture<Result<Outcome>>, response: Option<Response<R>> },
+        Finish { finish: BoxFuture<Result<Outcome, Unfinished>>, response: Option<Response<R>> },
     }
 }
 
@@ -104,7 +104,11 @@ where
                             outcome.apply(response.headers_mut());
                             response
                         }
-                        Err(error) => failure(&error),
+                        Err(Unfinished { error, outcome }) => {
+                            let mut response = failure(&error);
+                            outcome.apply(response.headers_mut());
+                            response
+                        }
                     }));
                 }
             };

@@ -1,6 +1,7 @@
 use std::task::{Context, Poll};
 
-use http::{Request, Response, Uri, uri::Scheme};
+use http::uri::Scheme;
+use http::{Request, Response, Uri, Version};
 use session_core::{Connection, Exchange, Lifecycle, RequestHead};
 use tower_service::Service;
 
@@ -52,11 +53,15 @@ fn original_uri<B>(request: &Request<B>) -> &Uri {
 }
 
 /// What the server says of the connection in the request's extensions, or else what the URI's
-/// scheme says, which HTTP/2 carries.
+/// scheme says. In HTTP/1 only a request to a proxy has a scheme, and it is the client's word.
 fn connection<B>(request: &Request<B>) -> Connection {
     match request.extensions().get::<Connection>() {
         Some(connection) => *connection,
-        None if request.uri().scheme() == Some(&Scheme::HTTPS) => Connection::Encrypted,
+        None if request.version() >= Version::HTTP_2
+            && request.uri().scheme() == Some(&Scheme::HTTPS) =>
+        {
+            Connection::Encrypted
+        }
         None => Connection::Plain,
     }
 }

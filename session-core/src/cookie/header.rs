@@ -50,16 +50,22 @@ pub(crate) fn with_decoded<T>(value: &str, read: impl FnOnce(&str) -> T) -> T {
     let mut short = ArrayVec::<u8, 128>::new();
     let mut long = Vec::new();
     let decoded: Option<&[u8]> = if value.len() <= short.capacity() {
-        decode(value, &mut short).then_some(&short)
+        // The decoded text is never longer than the encoded one, so there is room.
+        let mut push = |piece: &[u8]| short.try_extend_from_slice(piece).is_ok();
+        decode(value, &mut push).then_some(&short)
     } else {
-        decode(value, &mut long).then_some(&long)
+        let mut push = |piece: &[u8]| {
+            long.extend_from_slice(piece);
+            true
+        };
+        decode(value, &mut push).then_some(&long)
     };
     let decoded = decoded.and_then(|bytes| std::str::from_utf8(bytes).ok());
     read(decoded.unwrap_or(value))
 }
 
-/// Percent-decodes; `false` if an escape is malformed.
-fn decode(value: &str, out: &mut impl Extend<u8>) -> bool {
+/// Percent-decodes piece by piece; `false` if an escape is malformed or a piece is refused.
+fn decode(value: &str, mut push: impl FnMut(&[u8]) -> bool) -> bool {
     let digit = |byte: u8| {
         char::from(byte)
             .to_digit(16)
@@ -67,18 +73,19 @@ fn decode(value: &str, out: &mut impl Extend<u8>) -> bool {
     };
     let mut rest = value.as_bytes();
     while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
-        out.extend(rest[..at].iter().copied());
-        let [_, high, low, after @ ..] = &rest[at..] else {
+        let (plain, escape) = rest.split_at(at);
+        let [_, high, low, after @ ..] = escape else {
             return false;
         };
         let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
             return false;
         };
-        out.extend([high << 4 | low]);
+        if !(push(plain) && push(&[high << 4 | low])) {
+            return false;
+        }
         rest = after;
     }
-    out.extend(rest.iter().copied());
-    true
+    push(rest)
 }
 
 /// Whether `name` is a cookie name (RFC 6265, section 4.1.1: a token of RFC 9110).

@@ -313,6 +313,14 @@ impl SessionCookie {
         self.header(name, self.expires.get(), |out| out.push_str(value))
     }
 
+    /// Whether the attributes can be put into a header.
+    pub(crate) fn check(&self) -> Result<()> {
+        if Arc::ptr_eq(&self.attributes, &DEFAULT_ATTRIBUTES) {
+            return Ok(());
+        }
+        self.attributes.write_header(&mut String::new(), |_| {})
+    }
+
     /// The `Set-Cookie` header that gives the browser the value that `write_value` appends.
     pub(crate) fn to_header_with(
         &self,

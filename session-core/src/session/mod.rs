@@ -282,14 +282,21 @@ impl Session {
             if state.phase != Phase::Live {
                 return Err(Error::new(ErrorKind::Missing, "save"));
             }
-            if state.finished && (state.stored.is_none() || state.retired.is_some()) {
+            if state.finished && (state.stored.is_none() || state.has_remains()) {
                 return Err(Error::new(ErrorKind::Other, "save").with_message(
                     "the response has been sent without this session's cookie; change or \
                      regenerate a session before the handler returns",
                 ));
             }
         }
-        self.0.write().await
+        self.0.write().await?;
+        // Within a request, the session that this one was regenerated from goes when the response
+        // does: should the request fail before, the browser still has a session that works.
+        if self.0.origin.responds {
+            Ok(())
+        } else {
+            self.0.retire().await
+        }
     }
 
     /// Reads the session from the store again; changes since the last save are dropped.
@@ -317,8 +324,9 @@ impl Session {
     /// Gives the visitor a new, empty session under a new id: against session fixation, call this
     /// or [`cycle_id`](Self::cycle_id) whenever somebody signs in.
     ///
-    /// The new session is saved when the response ends (or by [`save`](Self::save)), and only then
-    /// is the old one removed: a request that is cancelled or fails leaves the old one usable.
+    /// The new session is stored when the response ends, or by [`save`](Self::save) before that.
+    /// The old one is removed when the response ends, after the new one was stored: a request that
+    /// is cancelled or fails before leaves the old one usable.
     pub fn regenerate(&self) {
         let cookie = self.0.config.new_cookie(&self.0.origin);
         let mut state = self.editable();
@@ -332,7 +340,8 @@ impl Session {
     /// losing the cart.
     ///
     /// As [`regenerate`](Self::regenerate); edits that another request makes meanwhile are brought
-    /// over, and if another request destroys the old session first, there is no new one either.
+    /// over, and if another request destroys the old session first, or changes its id, there is no
+    /// new one either: of two such requests at the same time the first one counts.
     pub fn cycle_id(&self) {
         let mut state = self.editable();
         let cookie = state.cookie.clone();
@@ -373,7 +382,10 @@ impl Session {
     /// will change is saved, and the [`unset`](crate::SessionOptions::unset) option says whether
     /// the stored session is destroyed when the response ends.
     pub fn unset(&self) {
-        self.0.state().end(Phase::Unset);
+        let mut state = self.0.state();
+        if state.phase != Phase::Destroyed {
+            state.end(Phase::Unset);
+        }
     }
 
     fn now(&self) -> SystemTime {

@@ -2,7 +2,7 @@ use std::time::SystemTime;
 
 use super::edits::{Edit, Edits};
 use crate::data::Data;
-use crate::{Record, Result, SessionCookie, SessionId};
+use crate::{Record, SessionCookie, SessionId};
 
 /// Where a session stands within its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) enum Phase {
     Unavailable,
 }
 
-/// The id that a regenerated session had before, still to be removed from the store.
+/// The session that this one was regenerated from, still to be removed from the store.
 #[derive(Clone)]
 pub(crate) struct Retired {
     pub(crate) id: SessionId,
@@ -30,9 +30,12 @@ pub(crate) struct Retired {
     pub(crate) source: Option<Record>,
     /// The edits that made the new session's data from the source's.
     pub(crate) edits: Edits,
+    /// Whether its removal was begun: if it is gone, that may be our own doing.
+    pub(crate) removal_begun: bool,
 }
 
 /// A session's record about to be written.
+#[derive(Clone)]
 pub(crate) struct Draft {
     pub(crate) record: Record,
     last_edit: u64,
@@ -52,7 +55,12 @@ pub(crate) struct State {
     /// The data as it is now, read from `stored` when somebody first asks for it.
     data: Option<Data>,
     edits: Edits,
+    /// A write whose answer never came: it may have taken place.
+    pub(crate) attempt: Option<Draft>,
     pub(crate) retired: Option<Retired>,
+    /// Ids under which this request has stored the session and which it has changed again since.
+    /// No browser ever heard of them.
+    pub(crate) discarded: Vec<SessionId>,
     /// Whether the id was changed on purpose: such a session is saved even when it is empty.
     pub(crate) regenerated: bool,
     /// Whether this request has written the session under its present id.
@@ -77,7 +85,9 @@ impl State {
             cookie,
             data: None,
             edits: Edits::default(),
+            attempt: None,
             retired: None,
+            discarded: Vec::new(),
             regenerated: false,
             written: false,
             data_was_changed: false,
@@ -134,24 +144,24 @@ impl State {
         }
         self.data();
         let source = self.stored.take();
-        match &mut self.retired {
-            // The id in between was never stored: the one before it is still the one to remove.
-            Some(retired) if source.is_none() => {
-                if !keeps_data {
-                    retired.source = None;
-                }
-            }
-            _ => {
-                self.retired = self.id.take().zip(source).map(|(id, source)| Retired {
+        let may_be_stored = source.is_some() || self.attempt.take().is_some();
+        let id = self.id.take().filter(|_| may_be_stored);
+        match (&mut self.retired, id, source) {
+            (None, Some(id), Some(source)) => {
+                self.retired = Some(Retired {
                     id,
                     source: keeps_data.then_some(source),
                     edits: Edits::default(),
+                    removal_begun: false,
                 });
             }
+            (_, id, _) => self.discarded.extend(id),
+        }
+        if let (Some(retired), false) = (&mut self.retired, keeps_data) {
+            retired.source = None;
         }
         self.dropped_cookie
             .get_or_insert_with(|| self.cookie.clone());
-        self.id = None;
         self.made_with = cookie.clone();
         self.cookie = cookie;
         self.regenerated = true;
@@ -235,6 +245,7 @@ impl State {
 
     /// The draft has been written.
     pub(crate) fn commit(&mut self, draft: Draft) {
+        self.attempt = None;
         if let Some(retired) = &mut self.retired {
             retired.edits.extend_through(&self.edits, draft.last_edit);
         }
@@ -252,16 +263,22 @@ impl State {
         self.settings_were_changed |= draft.settings_changed;
     }
 
-    /// Puts this request's edits on top of what another one has written.
-    pub(crate) fn rebase(&mut self, current: Record) -> Result<()> {
-        let mut data = current.data();
-        self.edits.apply(&mut data)?;
+    pub(crate) fn edits(&self) -> &Edits {
+        &self.edits
+    }
+
+    /// Whether sessions of this request are still to be removed from the store.
+    pub(crate) fn has_remains(&self) -> bool {
+        self.retired.is_some() || !self.discarded.is_empty()
+    }
+
+    /// Takes `data`, which is this request's edits on top of what another one has written.
+    pub(crate) fn rebase(&mut self, current: Record, data: Data) {
         if !self.settings_changed() {
             self.cookie = current.cookie().clone();
         }
         self.data = Some(data);
         self.stored = Some(current);
-        Ok(())
     }
 
     /// Lets this request's whole session stand against what another one has written.
@@ -270,17 +287,13 @@ impl State {
         self.stored = Some(current);
     }
 
-    /// Makes the data of a regenerated session again, from what the old one holds now.
-    pub(crate) fn rebase_retired(&mut self, current: Record) -> Result<()> {
-        let Some(retired) = &mut self.retired else {
-            return Ok(());
-        };
-        let mut data = current.data();
-        retired.edits.apply(&mut data)?;
-        self.edits.apply(&mut data)?;
-        retired.source = Some(current);
+    /// Takes `data`, which is that of a regenerated session made again from what the old one holds
+    /// now.
+    pub(crate) fn rebase_retired(&mut self, current: Record, mut data: Data) {
+        if let Some(retired) = &mut self.retired {
+            retired.source = Some(current);
+        }
         data.detach();
         self.data = Some(data);
-        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::data::Data;
 use crate::options::OnConflict;
+use crate::session::state::{Draft, Retired};
 use crate::session::{Phase, Shared};
 use crate::{Created, Error, ErrorKind, Record, Replaced, Result, SessionId};
 
@@ -15,84 +16,133 @@ const MAX_IDS: usize = 4;
 impl Shared {
     /// Writes the session as it is now.
     ///
-    /// A new session is created, and the one that it was regenerated from goes afterwards; a
-    /// stored one is replaced if nobody else changed it, and brought together with the other
-    /// change otherwise. A session that is no longer stored is not brought back: `Missing`.
+    /// A new session is created; a stored one is replaced if nobody else changed it, and brought
+    /// together with the other change otherwise. A session that is no longer stored is not brought
+    /// back: `Missing`.
     pub(crate) async fn write(&self) -> Result<()> {
         let stored = self.state().stored.clone();
         match stored {
-            None => {
-                self.write_new().await?;
-                self.retire().await
-            }
-            Some(stored) => {
-                let id = self.id();
-                self.write_over(&id, stored).await?;
-                self.retire().await
-            }
+            None => self.write_new().await,
+            Some(stored) => self.write_over(stored).await,
         }
     }
 
     async fn write_new(&self) -> Result<()> {
         let store = self.config.store();
+        let mut interrupted = self.state().attempt.take();
         for _ in 0..MAX_IDS {
             let id = self.id();
-            let draft = self.state().draft(self.config.clock().now());
+            let draft = self.begin();
             let created = if self.config.capabilities.create {
                 store.create(&id, &draft.record).await?
             } else {
                 store.set(&id, &draft.record).await?;
                 Created::Created
             };
-            match created {
-                Created::Created => {
-                    self.state().commit(draft);
-                    return Ok(());
-                }
-                Created::Exists => self.state().id = None,
+            if created == Created::Created {
+                self.state().commit(draft);
+                return Ok(());
             }
+            self.state().attempt = None;
+            if let Some(earlier) = interrupted.take()
+                && let Some(current) = store.get(&id).await?
+                && current.same_json(&earlier.record)
+            {
+                self.state().commit(earlier);
+                return self.write_over(current).await;
+            }
+            self.state().id = None;
         }
         Err(Error::new(ErrorKind::Conflict, "create")
             .with_message("every new session id was in use already; genid must make new ones"))
     }
 
-    async fn write_over(&self, id: &SessionId, stored: Record) -> Result<()> {
+    async fn write_over(&self, stored: Record) -> Result<()> {
         let store = self.config.store();
+        let id = self.id();
+        let mut interrupted = self.state().attempt.take();
         if !self.config.capabilities.replace {
-            let draft = self.state().draft(self.config.clock().now());
-            store.set(id, &draft.record).await?;
+            let draft = self.begin();
+            store.set(&id, &draft.record).await?;
             self.state().commit(draft);
             return Ok(());
         }
         let mut old = stored;
         let mut turn = None;
         for _ in 0..MAX_TRIES {
-            let draft = self.state().draft(self.config.clock().now());
-            match store.replace(id, &old, &draft.record).await? {
-                Replaced::Replaced => {
-                    self.state().commit(draft);
-                    return Ok(());
-                }
-                Replaced::Missing => return Err(self.gone("replace")),
-                Replaced::Conflict => {}
+            let draft = self.begin();
+            let replaced = store.replace(&id, &old, &draft.record).await?;
+            if replaced == Replaced::Replaced {
+                self.state().commit(draft);
+                return Ok(());
+            }
+            self.state().attempt = None;
+            if replaced == Replaced::Missing {
+                return Err(self.gone("replace"));
             }
             let policy = self.config.options.on_conflict;
-            if policy == OnConflict::Fail {
-                break;
-            }
             if turn.is_none() {
-                turn = Some(self.config.contention.turn(id).await);
+                turn = Some(self.config.contention.turn(&id).await);
             }
-            let Some(current) = store.get(id).await? else {
+            let Some(current) = store.get(&id).await? else {
                 return Err(self.gone("get"));
             };
             old = current.clone();
-            match policy {
-                OnConflict::Merge => self.state().rebase(current)?,
-                OnConflict::Overwrite | OnConflict::Fail => self.state().overwrite(current),
+            match (interrupted.take(), policy) {
+                // No conflict, but what an earlier save of ours wrote whose answer never came.
+                (Some(earlier), _) if earlier.record.same_json(&current) => {
+                    self.state().commit(earlier);
+                }
+                (_, OnConflict::Merge) => self.rebase(current)?,
+                (_, OnConflict::Overwrite) => self.state().overwrite(current),
+                (_, OnConflict::Fail) => break,
             }
         }
         Err(Error::new(ErrorKind::Conflict, "save"))
+    }
+
+    /// A draft of the session, noted as one that may have been written.
+    fn begin(&self) -> Draft {
+        let mut state = self.state();
+        let draft = state.draft(self.config.clock().now());
+        state.attempt = Some(draft.clone());
+        draft
+    }
+
+    /// Puts this request's edits on top of what another one has written.
+    fn rebase(&self, current: Record) -> Result<()> {
+        loop {
+            let (edits, version) = {
+                let state = self.state();
+                (state.edits().clone(), state.version())
+            };
+            // The closures of `update` are the application's: they run without the lock.
+            let mut data = current.data();
+            edits.apply(&mut data)?;
+            let mut state = self.state();
+            if state.version() == version {
+                state.rebase(current, data);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Makes the data of a regenerated session again, from what the old one holds now.
+    fn rebase_retired(&self, retired: &Retired, current: Record) -> Result<()> {
+        loop {
+            let (edits, version) = {
+                let state = self.state();
+                (state.edits().clone(), state.version())
+            };
+            let mut data = current.data();
+            retired.edits.apply(&mut data)?;
+            edits.apply(&mut data)?;
+            let mut state = self.state();
+            if state.version() == version {
+                state.rebase_retired(current, data);
+                return Ok(());
+            }
+        }
     }
 
     /// Removes the session that this one was regenerated from, now that the new one is stored.
@@ -102,66 +152,83 @@ impl Shared {
     /// so is the new one, since somebody has just logged out of it.
     pub(crate) async fn retire(&self) -> Result<()> {
         let store = self.config.store();
-        let Some(retired) = self.state().retired.clone() else {
-            return Ok(());
-        };
-        let id = retired.id;
-        let source = retired.source.filter(|_| self.config.capabilities.replace);
-        let Some(mut source) = source else {
-            store.destroy(&id).await?;
-            self.state().retired = None;
-            return Ok(());
-        };
         for _ in 0..MAX_TRIES {
-            // A record that has ended already: written on a condition, it removes on a condition.
-            match store.replace(&id, &source, &ended(&source)).await? {
-                Replaced::Replaced => {
-                    self.state().retired = None;
-                    return Ok(());
-                }
-                Replaced::Conflict => {}
-                Replaced::Missing => return Err(self.undo_regenerate().await?),
+            let Some(retired) = self.state().retired.clone() else {
+                return self.discard().await;
+            };
+            let source = retired
+                .source
+                .as_ref()
+                .filter(|_| self.config.capabilities.replace);
+            let Some(source) = source else {
+                store.destroy(&retired.id).await?;
+                self.state().retired = None;
+                continue;
+            };
+            if let Some(retired) = &mut self.state().retired {
+                retired.removal_begun = true;
             }
-            let Some(current) = store.get(&id).await? else {
+            // A record that has ended already: written on a condition, it removes on a condition.
+            match store.replace(&retired.id, source, &ended(source)).await? {
+                Replaced::Conflict => {}
+                Replaced::Missing if !retired.removal_begun => {
+                    return Err(self.undo_regenerate().await?);
+                }
+                Replaced::Replaced | Replaced::Missing => {
+                    self.state().retired = None;
+                    continue;
+                }
+            }
+            let Some(current) = store.get(&retired.id).await? else {
                 return Err(self.undo_regenerate().await?);
             };
-            source = current.clone();
-            self.state().rebase_retired(current)?;
+            self.rebase_retired(&retired, current)?;
             let stored = self.state().stored.clone();
             if let Some(stored) = stored {
-                let own = self.id();
-                self.write_over(&own, stored).await?;
+                self.write_over(stored).await?;
             }
         }
         Err(Error::new(ErrorKind::Conflict, "regenerate"))
     }
 
     async fn undo_regenerate(&self) -> Result<Error> {
-        let id = self.id();
-        self.config.store().destroy(&id).await?;
         self.state().retired = None;
+        self.remove().await?;
         Ok(self.gone("regenerate"))
     }
 
-    /// Removes the session, and the one it was regenerated from, from the store.
+    /// Removes the session, with the one it was regenerated from, from the store.
     pub(crate) async fn remove(&self) -> Result<()> {
         let store = self.config.store();
-        let (own, old) = {
-            let state = self.state();
-            let own = state.id.clone().filter(|_| state.stored.is_some());
-            (
-                own,
-                state.retired.as_ref().map(|retired| retired.id.clone()),
-            )
-        };
-        if let Some(id) = old {
+        let retired = self
+            .state()
+            .retired
+            .as_ref()
+            .map(|retired| retired.id.clone());
+        if let Some(id) = retired {
             store.destroy(&id).await?;
             self.state().retired = None;
         }
-        if let Some(id) = own {
-            store.destroy(&id).await?;
+        self.discard().await?;
+        let own = {
+            let state = self.state();
+            let may_be_stored = state.stored.is_some() || state.attempt.is_some();
+            state.id.clone().filter(|_| may_be_stored)
+        };
+        match own {
+            Some(id) => store.destroy(&id).await,
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    async fn discard(&self) -> Result<()> {
+        loop {
+            let Some(id) = self.state().discarded.last().cloned() else {
+                return Ok(());
+            };
+            self.config.store().destroy(&id).await?;
+            self.state().discarded.pop();
+        }
     }
 
     /// Notes that the session is no longer stored, and makes the error that says so.

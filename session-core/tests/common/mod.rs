@@ -36,6 +36,8 @@ pub struct Inner {
     calls: Vec<&'static str>,
     /// Every call of the method with this name fails.
     fails: Option<(&'static str, ErrorKind)>,
+    /// The next call of the method with this name is done, and its answer lost.
+    loses: Option<&'static str>,
 }
 
 impl Recorder {
@@ -63,6 +65,10 @@ impl Recorder {
 
     pub fn fail(&self, call: &'static str, kind: ErrorKind) {
         self.inner().fails = Some((call, kind));
+    }
+
+    pub fn lose_answer(&self, call: &'static str) {
+        self.inner().loses = Some(call);
     }
 
     pub fn heal(&self) {
@@ -137,27 +143,30 @@ impl Store for Recorder {
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
         let mut inner = self.call("create")?;
+        let lost = inner.loses.take_if(|call| *call == "create").is_some();
         if self.live(&inner, id).is_some() {
             return Ok(Created::Exists);
         }
         inner.records.insert(id.clone(), record.clone());
+        if lost {
+            return Err(Error::new(ErrorKind::Timeout, "create"));
+        }
         Ok(Created::Created)
     }
 
     async fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
         let mut inner = self.call("replace")?;
+        let lost = inner.loses.take_if(|call| *call == "replace").is_some();
         match self.live(&inner, id) {
-            None => Ok(Replaced::Missing),
-            Some(stored) if !stored.same_json(old) => Ok(Replaced::Conflict),
-            Some(_) if new.is_expired(self.clock.now()) => {
-                inner.records.remove(id);
-                Ok(Replaced::Replaced)
-            }
-            Some(_) => {
-                inner.records.insert(id.clone(), new.clone());
-                Ok(Replaced::Replaced)
-            }
+            None => return Ok(Replaced::Missing),
+            Some(stored) if !stored.same_json(old) => return Ok(Replaced::Conflict),
+            Some(_) if new.is_expired(self.clock.now()) => drop(inner.records.remove(id)),
+            Some(_) => drop(inner.records.insert(id.clone(), new.clone())),
         }
+        if lost {
+            return Err(Error::new(ErrorKind::Timeout, "replace"));
+        }
+        Ok(Replaced::Replaced)
     }
 }
 
@@ -240,8 +249,13 @@ impl Visitor {
             if let Some(session) = exchange.session().await? {
                 handler(session).await;
             }
-            let outcome = exchange.finish().await?;
-            Ok(self.receive(&outcome))
+            match exchange.finish().await {
+                Ok(outcome) => Ok(self.receive(&outcome)),
+                Err(unfinished) => {
+                    self.receive(&unfinished.outcome);
+                    Err(unfinished.error)
+                }
+            }
         })
     }
 

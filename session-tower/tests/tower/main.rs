@@ -1,0 +1,18 @@
+//! The layer on tower services of any kind, and with the feature `axum` on axum.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+#[cfg(feature = "axum")]
+mod axum_app;
+mod cancel;
+mod concurrent;
+mod failures;
+mod headers;
+mod http2;
+mod layers;
+mod panics;
+mod plain;
+mod streaming;
+mod upgrade;
+mod visit;
