@@ -14,16 +14,22 @@ impl Failure {
     /// harmless does, the kind of an I/O error and the code word of the server's answer.
     pub(crate) fn of(&self, operation: &'static str) -> Error {
         match self {
-            Self::Connecting(error) => match kind(error) {
-                // Nothing was sent: there is no doubt about a write.
-                (ErrorKind::Timeout, _) => Error::new(ErrorKind::Unavailable, operation)
-                    .with_message("the server could not be connected to in time")
-                    .with_source(io::Error::from(io::ErrorKind::TimedOut)),
-                (ErrorKind::Unavailable, None) => {
-                    build(operation, error).with_message("the server could not be connected to")
+            Self::Connecting(error) => {
+                match kind(error) {
+                    // Nothing was sent: there is no doubt about a write.
+                    (ErrorKind::Timeout, _) => Error::new(ErrorKind::Unavailable, operation)
+                        .with_message("the server could not be connected to in time")
+                        .with_source(io::Error::from(io::ErrorKind::TimedOut)),
+                    (ErrorKind::Unavailable, None) => {
+                        build(operation, error).with_message("the server could not be connected to")
+                    }
+                    (ErrorKind::Other, message) => Error::new(ErrorKind::Config, operation)
+                        .with_message(message.unwrap_or(
+                            "the server refuses the connection: does the database exist?",
+                        )),
+                    _ => build(operation, error),
                 }
-                _ => build(operation, error),
-            },
+            }
             Self::Talking(error) => build(operation, error),
         }
     }

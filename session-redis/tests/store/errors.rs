@@ -102,11 +102,46 @@ async fn a_database_that_is_not_there_is_a_config_error() {
         .connect(&format!("{before}/99999"))
         .await
         .unwrap_err();
-    assert!(
-        matches!(error.kind(), ErrorKind::Config | ErrorKind::Other),
-        "{error:?}"
-    );
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    assert!(error.to_string().contains("database"), "{error}");
     assert!(!texts(&error).contains("99999"));
+}
+
+#[tokio::test]
+async fn a_server_that_is_full_or_no_redis_server_says_so() {
+    use std::io::{Read, Write};
+    for (answer, kind, word) in [
+        // A full server says one thing and hangs up; another answers each word of the greeting.
+        (
+            "-ERR max number of clients reached\r\n".into(),
+            ErrorKind::Unavailable,
+            "connected",
+        ),
+        (
+            "-LOADING Redis is loading hunter2\r\n".repeat(3),
+            ErrorKind::Unavailable,
+            "connected",
+        ),
+        (
+            "HTTP/1.1 400 hunter2\r\n\r\n".into(),
+            ErrorKind::Config,
+            "Redis server?",
+        ),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let _ = client.read(&mut [0; 1_024]).unwrap();
+            client.write_all(answer.as_bytes()).unwrap();
+        });
+        let error = RedisStore::connect(&url).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error:?}");
+        let texts = texts(&error);
+        assert!(texts.contains(word), "{texts}");
+        assert!(!texts.contains("hunter2"), "{texts}");
+        server.join().unwrap();
+    }
 }
 
 #[tokio::test]
