@@ -1,5 +1,6 @@
 //! The proxy, between a server that answers each line with the number of lines it has seen and
 //! clients that look at every byte.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -137,10 +137,12 @@ impl RedisStore {
         command
     }
 
-    /// The record of a `GET` and a `PTTL`.
+    /// The record of a `GET` and a `PTTL` that were sent at `asked`. The time to live counts from
+    /// then: the question is short, and the answer may be long in coming.
     pub(crate) fn decode(
         &self,
         operation: &'static str,
+        asked: SystemTime,
         text: Option<RedisResult<Value>>,
         pttl: Option<RedisResult<Value>>,
     ) -> Result<Option<Record>> {
@@ -156,7 +158,7 @@ impl RedisStore {
             Value::Int(millis) => millis,
             other => return Err(unexpected(operation, &other)),
         };
-        let Some(expiry) = stored_expiry(pttl, self.options().clock.now()) else {
+        let Some(expiry) = stored_expiry(pttl, asked) else {
             return Ok(None);
         };
         let text = String::from_utf8(text).map_err(|_| {
@@ -191,8 +193,9 @@ impl Store for RedisStore {
         let key = self.key(id);
         let mut both = pipeline();
         both.cmd("GET").arg(&key).cmd("PTTL").arg(&key);
+        let asked = self.options().clock.now();
         let mut answers = self.ask_all("get", &both).await?.into_iter();
-        self.decode("get", answers.next(), answers.next())
+        self.decode("get", asked, answers.next(), answers.next())
     }
 
     async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::time::SystemTime;
 
 use futures_util::stream::{self, Stream};
 use redis::RedisResult;
@@ -18,6 +19,8 @@ pub(crate) struct Walk<'a, T> {
     scan: Scan<'a>,
     /// Keys whose values are asked for next.
     keys: Vec<Vec<u8>>,
+    /// When they were asked for.
+    asked: SystemTime,
     ready: VecDeque<Result<T>>,
     failed: bool,
     step: fn(&mut Self, &mut dyn Iterator<Item = RedisResult<Value>>) -> Result<()>,
@@ -38,7 +41,9 @@ impl<'a> Walk<'a, (SessionId, Record)> {
     pub(crate) fn records(store: &'a RedisStore, options: &'a Options) -> Self {
         Self::new(store, options, "all", |walk, answers| {
             for key in std::mem::take(&mut walk.keys) {
-                let record = walk.store.decode("all", answers.next(), answers.next());
+                let record = walk
+                    .store
+                    .decode("all", walk.asked, answers.next(), answers.next());
                 let item = match record {
                     Ok(None) => continue,
                     Ok(Some(record)) => walk.options.keys.id("all", &key).map(|id| (id, record)),
@@ -66,6 +71,7 @@ impl<'a, T: Send + 'a> Walk<'a, T> {
             options,
             scan: Scan::once(options, operation),
             keys: Vec::new(),
+            asked: options.clock.now(),
             ready: VecDeque::new(),
             failed: false,
             step,
@@ -100,6 +106,7 @@ impl<'a, T: Send + 'a> Walk<'a, T> {
             page.cmd("GET").arg(key).cmd("PTTL").arg(key);
         }
         self.scan.ask(&mut page);
+        self.asked = self.options.clock.now();
         let answers = self.store.ask_all(self.scan.operation(), &page).await?;
         (self.step)(self, &mut answers.into_iter())
     }

@@ -26,7 +26,7 @@ impl Harness for SingleNode {
         .lacks(Need::Schema, "Redis has no schema");
     const TIME: Time = Time::Real {
         resolution: Duration::from_millis(1),
-        lag: Duration::from_millis(50),
+        lag: Duration::from_millis(100),
     };
 
     async fn open(&self, opening: Opening) -> Result<Namespace, NotRun> {
