@@ -6,12 +6,15 @@ use session_conformance::{Options, run};
 
 use crate::support::harness::SingleNode;
 
+/// A handful of seconds on a machine that does nothing else; the limit is for one that does.
+const LIMIT: Duration = Duration::from_secs(60);
+
 #[test]
-fn the_whole_suite_passes_within_ten_seconds() {
+fn the_whole_suite_passes_in_one_run() {
     let started = Instant::now();
     let report = run(SingleNode, Options::new());
     let took = started.elapsed();
     println!("{}\n{took:?}", report.to_text());
     assert_eq!(report.exit_code(), 0, "\n{}", report.to_text());
-    assert!(took < Duration::from_secs(10), "it took {took:?}");
+    assert!(took < LIMIT, "it took {took:?}");
 }
