@@ -34,8 +34,8 @@ pub enum Offer {
 /// | `undecodable` | inapplicable | missing | missing | GET-06 |
 /// | `fault` | inapplicable | inapplicable | missing | ERR-01, ERR-02, ERR-03, ERR-05 |
 /// | `round_trips` | inapplicable | inapplicable | missing | TCH-07, OBS-02 |
-/// | `foreign` | inapplicable | missing | missing | LEN-03, CLR-03 |
-/// | `count` | inapplicable | missing | missing | EXP-12, CLR-05, SWP-01 |
+/// | `foreign` | inapplicable | missing | missing | LEN-06, CLR-07 |
+/// | `count` | inapplicable | missing | missing | EXP-12 |
 /// | `schema` | inapplicable | missing | missing | CON-09 |
 /// | `crash` | inapplicable | missing | missing | DUR-02, DUR-04 |
 /// | `fixture` | inapplicable | missing | missing | DUR-03 |

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use session_core::{Capabilities, Data, Record, SessionCookie, SessionId};
+use session_core::{Capabilities, Clock, Data, Record, SessionCookie, SessionId};
 
 use crate::failure::Failure;
 use crate::handle::{Handle, Id};
@@ -138,7 +138,6 @@ impl Context {
         cookie
     }
 
-    #[allow(dead_code, reason = "for the rules that depend on chance")]
     /// A sequence of numbers of the run's seed.
     pub(crate) fn random(&self, purpose: &str) -> Random {
         Random::new(self.seed, &format!("{} {purpose}", self.rule.id))
@@ -219,6 +218,12 @@ impl Context {
     pub(crate) async fn reopen(&self, name: &str) -> Result<Space, NotRun> {
         self.open_space(name, opening(self.name.clone(), &self.timing))
             .await
+    }
+
+    /// The rule's own namespace through new handles that read another clock.
+    pub(crate) async fn open_with_clock(&self, name: &str, clock: Clock) -> Result<Space, NotRun> {
+        let own = opening(self.name.clone(), &self.timing);
+        self.open_space(name, Opening { clock, ..own }).await
     }
 
     /// A namespace opened in a special way: another clock, fewer connections.

@@ -196,7 +196,7 @@ pub trait Hooks: Send + Sync + 'static {
     }
 
     /// Puts things next to the sessions that are none: keys without the prefix, keys that a
-    /// careless pattern would match, another table (LEN-03, CLR-03).
+    /// careless pattern would match, another table (LEN-06, CLR-07).
     async fn write_foreign(&self) -> Result<(), NotRun> {
         not_offered("write_foreign")
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
@@ -65,6 +65,8 @@ struct Shelf {
     down: AtomicBool,
     lost_answer: AtomicBool,
     trips: AtomicU64,
+    /// The backend's own clock: that of the first handle, whatever later ones are opened with.
+    clock: OnceLock<Clock>,
 }
 
 /// The backend: namespaces by their names. It outlives the handles, as a server does.
@@ -77,6 +79,7 @@ impl Server {
     pub fn open(&self, namespace: &str, clock: Clock) -> Reference {
         let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let shelf = Arc::clone(shelves.entry(namespace.to_owned()).or_default());
+        shelf.clock.get_or_init(|| clock.clone());
         Reference {
             shelf,
             server: self.clone(),
@@ -145,6 +148,12 @@ impl Reference {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The backend's own time, for stores that end records by it.
+    #[must_use]
+    pub fn backend_now(&self) -> SystemTime {
+        self.shelf.clock.get_or_init(|| self.clock.clone()).now()
     }
 
     /// The name of its namespace.

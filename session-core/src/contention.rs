@@ -17,17 +17,18 @@ pub(crate) struct Contention {
 impl Contention {
     /// Waits for this session's turn, which ends when the guard is dropped.
     pub(crate) async fn turn(&self, id: &SessionId) -> Turn<'_> {
-        let line = {
+        let waiting = {
             let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(lines.entry(id.clone()).or_default())
+            lines.entry(id.clone()).or_default().lock_arc()
         };
-        // A waiter that is dropped here leaves the line's entry behind; the next turn removes it.
-        let guard = line.lock_arc().await;
-        Turn {
+        // Made before the wait: a waiter that is dropped cleans up, too.
+        let mut turn = Turn {
             contention: self,
             id: id.clone(),
-            guard: Some(guard),
-        }
+            guard: None,
+        };
+        turn.guard = Some(waiting.await);
+        turn
     }
 }
 
@@ -51,5 +52,30 @@ impl Drop for Turn<'_> {
         {
             lines.remove(&self.id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Future;
+    use std::task::{Context, Waker};
+
+    #[test]
+    fn nothing_is_left_of_a_line_once_everybody_has_gone() {
+        let contention = Contention::default();
+        let id = SessionId::random();
+        let mut first = Box::pin(contention.turn(&id));
+        let mut context = Context::from_waker(Waker::noop());
+        let std::task::Poll::Ready(turn) = first.as_mut().poll(&mut context) else {
+            panic!("nobody is before it")
+        };
+        drop(first);
+        let mut second = Box::pin(contention.turn(&id));
+        assert!(second.as_mut().poll(&mut context).is_pending());
+        drop(turn);
+        assert_eq!(contention.lines.lock().unwrap().len(), 1);
+        drop(second);
+        assert!(contention.lines.lock().unwrap().is_empty());
     }
 }

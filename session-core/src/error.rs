@@ -49,7 +49,7 @@ impl ErrorKind {
             Self::Encode => "the value cannot be stored as JSON",
             Self::ReservedKey => "the data key is reserved",
             Self::Conflict => "the session was changed by another request",
-            Self::Missing => "failed to load session",
+            Self::Missing => "the session is not there any more",
             Self::Config => "the session configuration is not valid",
             Self::Other => "the session operation failed",
         }

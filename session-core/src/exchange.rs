@@ -79,7 +79,18 @@ impl Exchange {
             Some(id) => shared.config.store().get(id).await,
             None => Ok(None),
         };
-        let cookie = shared.config.new_cookie(&shared.origin);
+        let found = match found {
+            Err(error) if matches!(error.kind(), ErrorKind::Decode | ErrorKind::InvalidId) => {
+                tracing::warn!(%error, "a stored session cannot be read; starting a new one");
+                Ok(None)
+            }
+            found => found,
+        };
+        // Without a cookie in the request, the new one was made at the beginning.
+        let cookie = match (&found, &shared.origin.cookie_id) {
+            (Ok(None), Some(_)) => Some(shared.config.new_cookie(&shared.origin)),
+            _ => None,
+        };
         let mut state = shared.state();
         match found {
             Ok(Some(record)) => {
@@ -87,10 +98,6 @@ impl Exchange {
                 state.adopt(record);
             }
             Ok(None) => state.start_live(cookie),
-            Err(error) if error.kind() == ErrorKind::Decode => {
-                tracing::warn!(%error, "a stored session cannot be read; starting a new one");
-                state.start_live(cookie);
-            }
             Err(error) if self.is_lenient() => {
                 tracing::warn!(%error, "the session store failed; serving without a session");
                 state.phase = Phase::Unavailable;
@@ -125,6 +132,9 @@ impl Exchange {
     pub fn finish_idle(&self) -> Option<Outcome> {
         let shared = &*self.0;
         let mut state = shared.state();
+        if state.finished {
+            return Some(Outcome::default());
+        }
         let idle = match state.phase {
             Phase::NotLoaded => shared.origin.cookie_id.is_some() || !self.saves_new(),
             Phase::Gone | Phase::Unavailable => true,
@@ -252,18 +262,20 @@ impl Exchange {
     /// The table of EXPRESS 2.7, with its departures.
     fn work(&self, state: &State) -> Work {
         let options = &self.0.config.options;
-        let changed = state.data_changed() || state.settings_changed();
+        let data_changed = state.data_changed();
         if self.is_new(state) {
-            let wanted =
-                changed || (!state.written && (state.regenerated || options.save_uninitialized));
+            // Settings alone make no session worth keeping.
+            let settings_changed = state.stored.is_some() && state.settings_changed();
+            let kept = state.regenerated || options.save_uninitialized;
+            let wanted = data_changed || settings_changed || (kept && !state.written);
             return match (wanted, self.is_sendable(state)) {
                 (true, true) => Work::Write,
                 (true, false) => Work::Withhold,
-                (false, _) if state.has_remains() && state.written => Work::Retire,
+                (false, true) if state.has_remains() && state.written => Work::Retire,
                 (false, _) => Work::Nothing,
             };
         }
-        if changed || (options.resave && !state.written) {
+        if data_changed || state.settings_changed() || (options.resave && !state.written) {
             Work::Write
         } else if self.0.config.capabilities.touch
             && !state.written
@@ -335,7 +347,16 @@ impl Exchange {
         };
         let cookie = state.cookie.to_header_with(&options.name, |out| {
             options.secrets.write_cookie_value(id, out);
-        })?;
+        });
+        let cookie = match cookie {
+            Ok(cookie) => cookie,
+            // Settings that this application made were checked before they were stored; these
+            // were stored by another one.
+            Err(error) => {
+                tracing::warn!(%error, "the session cookie was withheld");
+                return Ok([None, None]);
+            }
+        };
         let elsewhere = state
             .dropped_cookie
             .as_ref()

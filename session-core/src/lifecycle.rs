@@ -99,8 +99,6 @@ pub(crate) struct Origin {
     /// Whether the request had a cookie of our name, valid or not.
     pub(crate) had_cookie: bool,
     pub(crate) secure: bool,
-    /// Whether a response will follow, in which a cookie can be set.
-    pub(crate) responds: bool,
     /// Kept only where a function of the application's will want it.
     head: Option<Box<OwnedHead>>,
 }
@@ -166,7 +164,6 @@ impl Lifecycle {
             cookie_id,
             had_cookie,
             secure: head.is_secure(options.proxy),
-            responds: true,
             head: keeps_head.then(|| Box::new(head.keep())),
         };
         Some(Exchange::new(Shared::new(Arc::clone(&self.0), origin)))
@@ -188,7 +185,6 @@ impl Lifecycle {
             cookie_id: None,
             had_cookie: false,
             secure: true,
-            responds: false,
             head: None,
         };
         let shared = Shared::new(Arc::clone(&self.0), origin);
@@ -196,6 +192,8 @@ impl Lifecycle {
             let mut state = shared.state();
             state.id = Some(id.clone());
             state.adopt(record);
+            // There is no response that could tell a browser of another id.
+            state.finished = true;
         }
         Ok(Some(Session(Arc::new(shared))))
     }

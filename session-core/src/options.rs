@@ -7,6 +7,7 @@ use crate::{Clock, CookieOptions, RequestHead, Secrets, SessionId, Store};
 /// What happens to the stored session when a handler lets go of it
 /// ([`Session::unset`](crate::Session::unset)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unset {
     /// It stays as it was; this request's changes are dropped.
     #[default]
@@ -20,6 +21,7 @@ pub enum Unset {
 /// Either way the stored session is left alone: a failed load never becomes an empty session that
 /// is then saved over the user's data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnStoreError {
     /// The request fails, with the status of the error: 503 for a store that is unavailable.
     #[default]
@@ -34,6 +36,7 @@ pub enum OnStoreError {
 /// In no case does a session that was destroyed meanwhile come back. Stores without
 /// [`replace`](crate::Capabilities::replace) cannot tell; there the last write wins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnConflict {
     /// This request's edits are made again on the fresh data: keys that only one of the requests
     /// changed keep its change, and the closures of

@@ -1,8 +1,10 @@
+use std::fmt;
+
 use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderValue};
 
 /// What a finished exchange wants in the response's headers.
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[must_use]
 pub struct Outcome {
     /// The cookie to set, and one to drop if that lies elsewhere.
@@ -31,6 +33,17 @@ impl Outcome {
         for cookie in self.cookies.into_iter().flatten() {
             headers.append(SET_COOKIE, cookie);
         }
+    }
+}
+
+/// The cookies are not shown: a signed id is as good as the session.
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcome")
+            .field("cookies", &self.cookies().count())
+            .field("no_store", &self.no_store)
+            .field("vary", &self.vary)
+            .finish()
     }
 }
 

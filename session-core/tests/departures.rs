@@ -198,7 +198,8 @@ fn a_cookie_that_no_header_can_hold_is_refused_before_anything_is_written() {
     let lifecycle = lifecycle(&store);
     let error = Visitor::default()
         .try_visit(&lifecycle, async |session| {
-            session.update_cookie(|c| c.set_path("/;"))
+            session.insert("a", &1).unwrap();
+            session.update_cookie(|c| c.set_path("/;"));
         })
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);

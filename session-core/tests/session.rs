@@ -471,7 +471,7 @@ fn after_the_response_a_session_nobody_knows_of_is_not_saved() {
         session.insert("a", &1).unwrap();
         let error = pollster::block_on(session.save()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Other);
-        assert!(error.to_string().contains("the response has been sent"));
+        assert!(error.to_string().contains("there is no response any more"));
     }
     assert!(store.only().contains("seed"));
 }
@@ -780,5 +780,128 @@ fn nothing_secret_is_shown() {
                 assert!(!text.contains(secret), "{text}");
             }
         }
+    });
+}
+
+#[test]
+fn settings_alone_store_no_session_for_visitors_without_one() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store, same);
+    let response =
+        Visitor::default().visit(&lifecycle, |session| session.set_max_age(Some(MINUTE)));
+    assert!(response.0.is_empty());
+    assert_eq!(store.calls(), "");
+}
+
+#[test]
+fn a_new_id_that_cannot_be_told_leaves_the_old_session() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store, |o| o.cookie(CookieOptions::new().secure(true)));
+    let mut visitor = Visitor {
+        connection: Connection::Encrypted,
+        ..Visitor::default()
+    };
+    visitor.visit(&lifecycle, |session| session.insert("seed", &1).unwrap());
+    visitor.connection = Connection::Plain;
+    visitor.visit_async(&lifecycle, async |session| {
+        session.cycle_id();
+        session.save().await.unwrap();
+    });
+    visitor.visit(&lifecycle, |session| {
+        assert_eq!(session.get("seed").unwrap(), Some(1))
+    });
+}
+
+#[test]
+fn a_session_that_ends_of_age_while_it_gets_a_new_id_lives_on() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store, |o| o.cookie(CookieOptions::new().max_age(MINUTE)));
+    let mut visitor = Visitor::with_session(&lifecycle);
+    visitor.visit(&lifecycle, |session| {
+        session.cycle_id();
+        session.insert("user", "alice").unwrap();
+        store.clock().advance(MINUTE);
+    });
+    visitor.visit(&lifecycle, |session| {
+        assert_eq!(session.keys(), ["seed", "user"])
+    });
+}
+
+#[test]
+fn a_change_of_id_while_the_store_is_asked_is_not_lost() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store, same);
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let old = visitor.id();
+    // The closure of `update` runs while `save` is bringing two requests together.
+    let mut other = visitor.clone();
+    visitor.visit_async(&lifecycle, async |session| {
+        let again = std::sync::atomic::AtomicU32::new(0);
+        let handle = session.clone();
+        session
+            .update("n", move |n: Option<u32>| {
+                if again.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1 {
+                    handle.regenerate();
+                }
+                n.unwrap_or(0) + 1
+            })
+            .unwrap();
+        other.visit(&lifecycle, |session| session.insert("theirs", &1).unwrap());
+        session.save().await.unwrap();
+    });
+    assert_ne!(visitor.id(), old);
+    visitor.visit(&lifecycle, |session| assert!(!session.is_new()));
+    assert_eq!(store.len(), 1);
+}
+
+#[test]
+fn an_opened_session_keeps_its_id() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store, same);
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let id = visitor.id();
+    pollster::block_on(async {
+        let session = lifecycle.open(&id).await.unwrap().unwrap();
+        session.cycle_id();
+        assert_eq!(session.save().await.unwrap_err().kind(), ErrorKind::Other);
+    });
+    visitor.visit(&lifecycle, |session| {
+        assert_eq!(session.get("seed").unwrap(), Some(1))
+    });
+}
+
+#[test]
+fn a_removal_counts_even_if_the_key_comes_meanwhile() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store, same);
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let mut other = visitor.clone();
+    visitor.visit(&lifecycle, |session| {
+        session.insert("a", &1).unwrap();
+        session.remove("user");
+        other.visit(&lifecycle, |session| {
+            session.insert("user", "alice").unwrap()
+        });
+    });
+    assert!(
+        store.only().ends_with(r#","seed":1,"a":1}"#),
+        "{}",
+        store.only()
+    );
+}
+
+#[test]
+fn a_signed_cookie_is_not_shown_by_debug() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store, same);
+    let visitor = Visitor::default();
+    pollster::block_on(async {
+        let exchange = visitor.begin(&lifecycle).unwrap();
+        let session = exchange.session().await.unwrap().unwrap();
+        session.insert("a", &1).unwrap();
+        let outcome = exchange.finish().await.unwrap();
+        assert!(!format!("{outcome:?}").contains(session.id().as_str()));
+        assert!(outcome.cookies().all(HeaderValue::is_sensitive));
+        assert_eq!(exchange.finish().await.unwrap().cookies().count(), 0);
     });
 }

@@ -262,7 +262,7 @@ async fn destroy_leaves_nothing_behind(ctx: &Context) -> Result<(), Failure> {
 }
 
 /// Demands that so many records are physically there.
-async fn stored(ctx: &Context, expected: u64) -> Result<(), Failure> {
+pub(super) async fn stored(ctx: &Context, expected: u64) -> Result<(), Failure> {
     let found = ctx.space.hooks.count().await?;
     ctx.remark(format!("the harness counts {found} stored records"));
     ensure(

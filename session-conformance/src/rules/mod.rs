@@ -7,7 +7,7 @@ mod con;
 mod des;
 mod dur;
 mod err;
-mod exp;
+pub(crate) mod exp;
 mod get;
 mod len;
 mod obs;

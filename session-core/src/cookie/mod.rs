@@ -357,10 +357,14 @@ impl SessionCookie {
             }
         })?;
         // Without spare room the header takes the text over as it is.
-        HeaderValue::try_from(out.into_boxed_str().into_string()).map_err(|_| {
-            Error::new(ErrorKind::Config, "set-cookie")
-                .with_message("the cookie's name or value holds a character that no header can")
-        })
+        let mut header =
+            HeaderValue::try_from(out.into_boxed_str().into_string()).map_err(|_| {
+                Error::new(ErrorKind::Config, "set-cookie")
+                    .with_message("the cookie's name or value holds a character that no header can")
+            })?;
+        // Keeps it out of the logs and of HPACK's table of what may be repeated.
+        header.set_sensitive(true);
+        Ok(header)
     }
 
     /// Appends the JSON that Node writes for the cookie: its keys in its order, absent ones left

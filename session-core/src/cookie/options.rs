@@ -13,6 +13,7 @@ use crate::clock::{duration_to_millis, to_millis};
 
 /// Whether new sessions' cookies are for secure connections only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SecureOption {
     /// Sent over every connection.
     No,
@@ -31,6 +32,7 @@ impl From<bool> for SecureOption {
 
 /// The `SameSite` of new sessions' cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SameSiteOption {
     /// Always this one.
     Is(SameSite),

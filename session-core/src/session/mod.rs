@@ -151,9 +151,8 @@ impl Session {
     pub fn remove(&self, key: &str) -> bool {
         let mut state = self.editable();
         let found = state.data().contains_key(key);
-        if found {
-            state.edit(Edit::Remove(key.into()));
-        }
+        // Noted even if there is nothing: another request may be putting something there.
+        state.edit(Edit::Remove(key.into()));
         found
     }
 
@@ -165,9 +164,7 @@ impl Session {
     pub fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         let mut state = self.editable();
         let value = state.data().get(key)?;
-        if state.data().contains_key(key) {
-            state.edit(Edit::Remove(key.into()));
-        }
+        state.edit(Edit::Remove(key.into()));
         Ok(value)
     }
 
@@ -214,7 +211,7 @@ impl Session {
     /// ```
     pub fn update_cookie<T>(&self, change: impl FnOnce(&mut SessionCookie) -> T) -> T {
         // The application's closure runs on a copy, without the lock.
-        let mut cookie = self.cookie();
+        let mut cookie = self.editable().cookie.clone();
         let result = change(&mut cookie);
         self.editable().cookie = cookie;
         result
@@ -284,19 +281,12 @@ impl Session {
             }
             if state.finished && (state.stored.is_none() || state.has_remains()) {
                 return Err(Error::new(ErrorKind::Other, "save").with_message(
-                    "the response has been sent without this session's cookie; change or \
+                    "there is no response any more to send this session's cookie with; make or \
                      regenerate a session before the handler returns",
                 ));
             }
         }
-        self.0.write().await?;
-        // Within a request, the session that this one was regenerated from goes when the response
-        // does: should the request fail before, the browser still has a session that works.
-        if self.0.origin.responds {
-            Ok(())
-        } else {
-            self.0.retire().await
-        }
+        self.0.write().await
     }
 
     /// Reads the session from the store again; changes since the last save are dropped.
@@ -307,17 +297,24 @@ impl Session {
     /// session stays as it is. And those of the store.
     pub async fn reload(&self) -> Result<()> {
         let _io = self.0.io.lock().await;
-        let id = {
+        let (id, epoch) = {
             let state = self.0.state();
             let usable = matches!(state.phase, Phase::Live | Phase::Gone);
-            state
+            let id = state
                 .id
                 .clone()
-                .filter(|_| usable && state.stored.is_some())
+                .filter(|_| usable && state.stored.is_some());
+            (id, state.epoch())
         };
-        let missing = || Error::new(ErrorKind::Missing, "reload");
+        let missing =
+            || Error::new(ErrorKind::Missing, "reload").with_message("failed to load session");
         let record = self.0.config.store().get(&id.ok_or_else(missing)?).await?;
-        self.0.state().adopt(record.ok_or_else(missing)?);
+        let mut state = self.0.state();
+        // What was read is not this session any more if its id was changed meanwhile.
+        let record = record
+            .filter(|_| state.epoch() == epoch)
+            .ok_or_else(missing)?;
+        state.adopt(record);
         Ok(())
     }
 

@@ -39,6 +39,7 @@ pub(crate) struct Retired {
 pub(crate) struct Draft {
     pub(crate) record: Record,
     last_edit: u64,
+    pub(crate) epoch: u64,
     data_changed: bool,
     settings_changed: bool,
 }
@@ -55,6 +56,10 @@ pub(crate) struct State {
     /// The data as it is now, read from `stored` when somebody first asks for it.
     data: Option<Data>,
     edits: Edits,
+    /// Moves with every change of the data, to notice that another task made one meanwhile.
+    version: u64,
+    /// Moves with every change of the id, to notice that one was made while the store was asked.
+    epoch: u64,
     /// A write whose answer never came: it may have taken place.
     pub(crate) attempt: Option<Draft>,
     pub(crate) retired: Option<Retired>,
@@ -85,6 +90,8 @@ impl State {
             cookie,
             data: None,
             edits: Edits::default(),
+            version: 0,
+            epoch: 0,
             attempt: None,
             retired: None,
             discarded: Vec::new(),
@@ -98,10 +105,12 @@ impl State {
     }
 
     /// There is nothing stored: a new session.
-    pub(crate) fn start_live(&mut self, cookie: SessionCookie) {
+    pub(crate) fn start_live(&mut self, cookie: Option<SessionCookie>) {
         self.phase = Phase::Live;
-        self.made_with = cookie.clone();
-        self.cookie = cookie;
+        if let Some(cookie) = cookie {
+            self.made_with = cookie.clone();
+            self.cookie = cookie;
+        }
     }
 
     /// Takes what the store holds, and drops every change.
@@ -111,6 +120,7 @@ impl State {
         self.stored = Some(record);
         self.data = None;
         self.edits.forget_all();
+        self.version += 1;
     }
 
     /// Ends the session for this request.
@@ -120,6 +130,8 @@ impl State {
             .get_or_insert_with(|| self.cookie.clone());
         self.data = Some(Data::new());
         self.edits.forget_all();
+        self.version += 1;
+        self.epoch += 1;
         if phase == Phase::Destroyed {
             self.stored = None;
         }
@@ -131,9 +143,11 @@ impl State {
         let past = std::mem::replace(self, fresh);
         self.dropped_cookie = past.dropped_cookie;
         self.finished = past.finished;
-        // Numbers of edits are never used twice.
+        // What was counted is never counted again from the start.
         self.edits = past.edits;
         self.edits.forget_all();
+        self.version = past.version + 1;
+        self.epoch = past.epoch + 1;
     }
 
     /// Gives the session a new id, made when it is needed. Unless its data was kept, the new
@@ -166,6 +180,8 @@ impl State {
         self.cookie = cookie;
         self.regenerated = true;
         self.written = false;
+        self.version += 1;
+        self.epoch += 1;
     }
 
     pub(crate) fn data(&mut self) -> &Data {
@@ -177,9 +193,12 @@ impl State {
             .get_or_insert_with(|| self.stored.as_ref().map_or_else(Data::new, Record::data))
     }
 
-    /// Number of the last edit, to notice that another task made one meanwhile.
     pub(crate) fn version(&self) -> u64 {
-        self.edits.last()
+        self.version
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// Makes an edit whose value is known.
@@ -193,13 +212,18 @@ impl State {
             Edit::Clear => self.data_mut().clear(),
             Edit::Update(..) => debug_assert!(false, "an update comes with its value"),
         }
-        self.edits.push(edit);
+        self.log(edit);
     }
 
     /// Makes an update whose value has been computed, and remembers how.
     pub(crate) fn update(&mut self, key: &str, value: std::sync::Arc<str>, edit: Edit) {
         self.data_mut().insert_text(key, value);
+        self.log(edit);
+    }
+
+    fn log(&mut self, edit: Edit) {
         self.edits.push(edit);
+        self.version += 1;
     }
 
     /// Whether the data differs from what is stored; values are compared, not acts.
@@ -238,6 +262,7 @@ impl State {
         Draft {
             record: Record::new(cookie, self.data()),
             last_edit: self.edits.last(),
+            epoch: self.epoch,
             data_changed,
             settings_changed,
         }
@@ -245,7 +270,18 @@ impl State {
 
     /// The draft has been written.
     pub(crate) fn commit(&mut self, draft: Draft) {
+        if draft.epoch != self.epoch {
+            // The id was changed meanwhile: what was written is the session that is to go.
+            self.edits.forget_through(draft.last_edit);
+            if let Some(retired) = &mut self.retired
+                && retired.source.is_some()
+            {
+                retired.source = Some(draft.record);
+            }
+            return;
+        }
         self.attempt = None;
+        self.version += 1;
         if let Some(retired) = &mut self.retired {
             retired.edits.extend_through(&self.edits, draft.last_edit);
         }
@@ -279,6 +315,7 @@ impl State {
         }
         self.data = Some(data);
         self.stored = Some(current);
+        self.version += 1;
     }
 
     /// Lets this request's whole session stand against what another one has written.
@@ -289,11 +326,16 @@ impl State {
 
     /// Takes `data`, which is that of a regenerated session made again from what the old one holds
     /// now.
-    pub(crate) fn rebase_retired(&mut self, current: Record, mut data: Data) {
-        if let Some(retired) = &mut self.retired {
-            retired.source = Some(current);
+    pub(crate) fn rebase_retired(&mut self, current: &Record, mut data: Data) {
+        let source = self
+            .retired
+            .as_ref()
+            .and_then(|retired| retired.source.as_ref());
+        if source.is_some_and(|source| self.cookie.same_settings(source.cookie())) {
+            self.cookie = current.cookie().clone();
         }
         data.detach();
         self.data = Some(data);
+        self.version += 1;
     }
 }

@@ -29,10 +29,12 @@ impl Shared {
 
     async fn write_new(&self) -> Result<()> {
         let store = self.config.store();
-        let mut interrupted = self.state().attempt.take();
+        let (epoch, mut interrupted) = self.begin();
         for _ in 0..MAX_IDS {
             let id = self.id();
-            let draft = self.begin();
+            let Some(draft) = self.draft(epoch) else {
+                return Ok(());
+            };
             let created = if self.config.capabilities.create {
                 store.create(&id, &draft.record).await?
             } else {
@@ -43,13 +45,15 @@ impl Shared {
                 self.state().commit(draft);
                 return Ok(());
             }
-            self.state().attempt = None;
             if let Some(earlier) = interrupted.take()
                 && let Some(current) = store.get(&id).await?
                 && current.same_json(&earlier.record)
             {
                 self.state().commit(earlier);
                 return self.write_over(current).await;
+            }
+            if !self.forget_attempt(epoch) {
+                return Ok(());
             }
             self.state().id = None;
         }
@@ -60,27 +64,29 @@ impl Shared {
     async fn write_over(&self, stored: Record) -> Result<()> {
         let store = self.config.store();
         let id = self.id();
-        let mut interrupted = self.state().attempt.take();
-        if !self.config.capabilities.replace {
-            let draft = self.begin();
-            store.set(&id, &draft.record).await?;
-            self.state().commit(draft);
-            return Ok(());
-        }
+        let (epoch, mut interrupted) = self.begin();
         let mut old = stored;
         let mut turn = None;
         for _ in 0..MAX_TRIES {
-            let draft = self.begin();
-            let replaced = store.replace(&id, &old, &draft.record).await?;
+            let Some(draft) = self.draft(epoch) else {
+                return Ok(());
+            };
+            let replaced = if self.config.capabilities.replace {
+                store.replace(&id, &old, &draft.record).await?
+            } else {
+                store.set(&id, &draft.record).await?;
+                Replaced::Replaced
+            };
             if replaced == Replaced::Replaced {
                 self.state().commit(draft);
                 return Ok(());
             }
-            self.state().attempt = None;
+            if !self.forget_attempt(epoch) {
+                return Ok(());
+            }
             if replaced == Replaced::Missing {
                 return Err(self.gone("replace"));
             }
-            let policy = self.config.options.on_conflict;
             if turn.is_none() {
                 turn = Some(self.config.contention.turn(&id).await);
             }
@@ -88,29 +94,50 @@ impl Shared {
                 return Err(self.gone("get"));
             };
             old = current.clone();
-            match (interrupted.take(), policy) {
+            match (interrupted.take(), self.config.options.on_conflict) {
                 // No conflict, but what an earlier save of ours wrote whose answer never came.
                 (Some(earlier), _) if earlier.record.same_json(&current) => {
                     self.state().commit(earlier);
                 }
-                (_, OnConflict::Merge) => self.rebase(current)?,
-                (_, OnConflict::Overwrite) => self.state().overwrite(current),
+                (_, OnConflict::Merge) => self.rebase(&current, epoch)?,
+                (_, OnConflict::Overwrite) => self.overwrite(current, epoch),
                 (_, OnConflict::Fail) => break,
             }
         }
         Err(Error::new(ErrorKind::Conflict, "save"))
     }
 
-    /// A draft of the session, noted as one that may have been written.
-    fn begin(&self) -> Draft {
+    /// The state of the id's changes at the beginning of a write, and the write before it whose
+    /// answer never came. Another task may change the id while the store is asked; the session
+    /// under the old one is to go anyway then, and the write is none of the new one's.
+    fn begin(&self) -> (u64, Option<Draft>) {
         let mut state = self.state();
+        (state.epoch(), state.attempt.take())
+    }
+
+    /// A draft of the session, noted as one that may have been written.
+    fn draft(&self, epoch: u64) -> Option<Draft> {
+        let mut state = self.state();
+        if state.epoch() != epoch {
+            return None;
+        }
         let draft = state.draft(self.config.clock().now());
         state.attempt = Some(draft.clone());
-        draft
+        Some(draft)
+    }
+
+    /// Notes that a draft was not written; `false` if the id was changed meanwhile.
+    fn forget_attempt(&self, epoch: u64) -> bool {
+        let mut state = self.state();
+        let same = state.epoch() == epoch;
+        if same {
+            state.attempt = None;
+        }
+        same
     }
 
     /// Puts this request's edits on top of what another one has written.
-    fn rebase(&self, current: Record) -> Result<()> {
+    fn rebase(&self, current: &Record, epoch: u64) -> Result<()> {
         loop {
             let (edits, version) = {
                 let state = self.state();
@@ -120,15 +147,25 @@ impl Shared {
             let mut data = current.data();
             edits.apply(&mut data)?;
             let mut state = self.state();
+            if state.epoch() != epoch {
+                return Ok(());
+            }
             if state.version() == version {
-                state.rebase(current, data);
+                state.rebase(current.clone(), data);
                 return Ok(());
             }
         }
     }
 
+    fn overwrite(&self, current: Record, epoch: u64) {
+        let mut state = self.state();
+        if state.epoch() == epoch {
+            state.overwrite(current);
+        }
+    }
+
     /// Makes the data of a regenerated session again, from what the old one holds now.
-    fn rebase_retired(&self, retired: &Retired, current: Record) -> Result<()> {
+    fn rebase_retired(&self, retired: &Retired, current: &Record) -> Result<()> {
         loop {
             let (edits, version) = {
                 let state = self.state();
@@ -156,6 +193,11 @@ impl Shared {
             let Some(retired) = self.state().retired.clone() else {
                 return self.discard().await;
             };
+            if retired.id == self.id() {
+                // genid gave the same id again: the new session has taken the old one's place.
+                self.state().retired = None;
+                continue;
+            }
             let source = retired
                 .source
                 .as_ref()
@@ -169,32 +211,54 @@ impl Shared {
                 retired.removal_begun = true;
             }
             // A record that has ended already: written on a condition, it removes on a condition.
-            match store.replace(&retired.id, source, &ended(source)).await? {
-                Replaced::Conflict => {}
-                Replaced::Missing if !retired.removal_begun => {
-                    return Err(self.undo_regenerate().await?);
-                }
-                Replaced::Replaced | Replaced::Missing => {
+            let current = match store.replace(&retired.id, source, &ended(source)).await? {
+                Replaced::Conflict => store.get(&retired.id).await?,
+                Replaced::Missing => None,
+                Replaced::Replaced => {
                     self.state().retired = None;
                     continue;
                 }
-            }
-            let Some(current) = store.get(&retired.id).await? else {
-                return Err(self.undo_regenerate().await?);
             };
-            self.rebase_retired(&retired, current)?;
-            let stored = self.state().stored.clone();
-            if let Some(stored) = stored {
-                self.write_over(stored).await?;
+            let Some(current) = current else {
+                // Gone by our own hand, or of old age; or else somebody has logged out.
+                if retired.removal_begun || source.is_expired(self.config.clock().now()) {
+                    self.state().retired = None;
+                    continue;
+                }
+                self.undo_regenerate().await?;
+                return Err(self.gone("regenerate"));
+            };
+            match self.config.options.on_conflict {
+                OnConflict::Overwrite => {}
+                OnConflict::Fail => {
+                    self.undo_regenerate().await?;
+                    break;
+                }
+                OnConflict::Merge => {
+                    self.rebase_retired(&retired, &current)?;
+                    let stored = self.state().stored.clone();
+                    if let Some(stored) = stored {
+                        self.write_over(stored).await?;
+                    }
+                }
+            }
+            // Only now is everything that the old session holds in the new one, too.
+            if let Some(retired) = &mut self.state().retired {
+                retired.source = Some(current);
+                retired.removal_begun = false;
             }
         }
         Err(Error::new(ErrorKind::Conflict, "regenerate"))
     }
 
-    async fn undo_regenerate(&self) -> Result<Error> {
+    /// Removes the new session again and leaves the old one to itself.
+    async fn undo_regenerate(&self) -> Result<()> {
         self.state().retired = None;
         self.remove().await?;
-        Ok(self.gone("regenerate"))
+        let mut state = self.state();
+        state.stored = None;
+        state.written = false;
+        Ok(())
     }
 
     /// Removes the session, with the one it was regenerated from, from the store.
@@ -226,7 +290,9 @@ impl Shared {
             let Some(id) = self.state().discarded.last().cloned() else {
                 return Ok(());
             };
-            self.config.store().destroy(&id).await?;
+            if id != self.id() {
+                self.config.store().destroy(&id).await?;
+            }
             self.state().discarded.pop();
         }
     }

@@ -132,7 +132,7 @@ async fn s125_reload_shows_what_another_request_has_written() {
 async fn s126_s127_reload_of_a_session_that_is_gone_fails_however_often() {
     assert_eq!(
         between_two_looks("/logout").await,
-        "reload: failed to load session; still Some(1)"
+        "reload: the session is not there any more: failed to load session; still Some(1)"
     );
 }
 

@@ -258,6 +258,7 @@ async fn settings_of_one_visitor_are_still_there_with_the_next_request() {
     let options = store.options().cookie(CookieOptions::new().max_age(MINUTE));
     let server = serve(&store, options.clone(), async |session: Session| {
         session.set_max_age(Some(60 * MINUTE));
+        session.insert("remembered", &true).expect("a bool");
     })
     .await;
     let mut browser = server.browser();

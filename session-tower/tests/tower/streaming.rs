@@ -136,7 +136,7 @@ async fn a_new_session_cannot_be_saved_after_the_head() {
     let server = Server::http(app, store.clock()).await;
     let reply = server.browser().get("/").await;
     assert!(
-        reply.text().contains("the response has been sent"),
+        reply.text().contains("there is no response any more"),
         "{}",
         reply.text()
     );

@@ -1,0 +1,224 @@
+//! Stores that are right in another way than the reference store: whole seconds, a default time to
+//! live, a backend that drops expired records by a clock of its own.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use async_trait::async_trait;
+use session_conformance::reference::{Reference, Server};
+use session_conformance::{
+    Backend, Harness, Hooks, Namespace, Need, NotRun, Opening, Options, Time, Verdict, run,
+};
+use session_core::{
+    Capabilities, Clock, Created, Record, Replaced, Result, SessionCookie, SessionId, Store,
+    StoreStream, Swept, Touched,
+};
+
+/// The reference with another way to keep expiries.
+#[derive(Clone, Debug)]
+struct Other {
+    reference: Reference,
+    /// The client's clock; the reference's own is the backend's.
+    client: Clock,
+    /// When a record really ends that is to end then.
+    end: fn(&Self, Option<SystemTime>) -> Option<SystemTime>,
+    capabilities: Capabilities,
+}
+
+impl Other {
+    fn wrote(&self, id: &SessionId) {
+        if let Some(row) = self.reference.rows().get_mut(id.as_str()) {
+            row.expires = (self.end)(self, row.expires);
+        }
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Store for Other {
+    async fn get(&self, id: &SessionId) -> Result<Option<Record>> {
+        self.reference.get(id).await
+    }
+
+    async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
+        self.reference.set(id, record).await?;
+        self.wrote(id);
+        Ok(())
+    }
+
+    async fn destroy(&self, id: &SessionId) -> Result<()> {
+        self.reference.destroy(id).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    async fn length(&self) -> Result<u64> {
+        self.reference.length().await
+    }
+
+    async fn clear(&self) -> Result<()> {
+        self.reference.clear().await
+    }
+
+    async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
+        let touched = self.reference.touch(id, cookie).await?;
+        if touched == Touched::Touched {
+            self.wrote(id);
+        }
+        Ok(touched)
+    }
+
+    async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
+        let created = self.reference.create(id, record).await?;
+        if created == Created::Created {
+            self.wrote(id);
+        }
+        Ok(created)
+    }
+
+    async fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
+        let replaced = self.reference.replace(id, old, new).await?;
+        if replaced == Replaced::Replaced {
+            self.wrote(id);
+        }
+        Ok(replaced)
+    }
+
+    fn all(&self) -> StoreStream<'_, (SessionId, Record)> {
+        self.reference.all()
+    }
+
+    fn ids(&self) -> StoreStream<'_, SessionId> {
+        self.reference.ids()
+    }
+
+    async fn sweep(&self, limit: usize) -> Result<Swept> {
+        self.reference.sweep(limit).await
+    }
+}
+
+/// Counts after the backend has dropped what has expired, if it does.
+struct Count {
+    reference: Reference,
+    drops: bool,
+}
+
+#[async_trait]
+impl Hooks for Count {
+    async fn count(&self) -> Result<u64, NotRun> {
+        let now = self.reference.backend_now();
+        let mut rows = self.reference.rows();
+        rows.retain(|_, row| !self.drops || row.is_live(now));
+        Ok(u64::try_from(rows.len())?)
+    }
+}
+
+const IN_PROCESS: Backend = Backend::IN_PROCESS.offers(Need::Count);
+
+#[derive(Default)]
+struct WholeSeconds(Server);
+
+impl WholeSeconds {
+    /// Rounded up, as a store may that declares a granularity.
+    fn end(store: &Other, expires: Option<SystemTime>) -> Option<SystemTime> {
+        let day = Duration::from_secs(86_400);
+        let end = expires.unwrap_or_else(|| store.client.now() + day);
+        // What is before 1970 stays there.
+        let Ok(since_1970) = end.duration_since(SystemTime::UNIX_EPOCH) else {
+            return Some(end);
+        };
+        let part = u64::from(since_1970.subsec_nanos() > 0);
+        let whole = Duration::from_secs(since_1970.as_secs() + part);
+        Some(SystemTime::UNIX_EPOCH + whole)
+    }
+}
+
+impl Harness for WholeSeconds {
+    const NAME: &'static str = "whole seconds, and a day by default";
+    const CAPABILITIES: Capabilities = Reference::CAPABILITIES
+        .with_granularity(Duration::from_secs(1))
+        .with_default_ttl(Some(Duration::from_secs(86_400)));
+    const BACKEND: Backend = IN_PROCESS;
+    const TIME: Time = Time::Manual;
+
+    async fn open(&self, opening: Opening) -> Result<Namespace, NotRun> {
+        let reference = self.0.open(&opening.namespace, opening.clock.clone());
+        let store = Other {
+            reference: reference.clone(),
+            client: opening.clock,
+            end: Self::end,
+            capabilities: Self::CAPABILITIES,
+        };
+        Ok(Namespace::new(store.clone(), store).with_hooks(Count {
+            reference,
+            drops: false,
+        }))
+    }
+}
+
+#[test]
+fn whole_seconds_and_a_default_time_to_live_conform() {
+    let report = run(WholeSeconds::default(), Options::new().strict(true));
+    assert_eq!(report.exit_code(), 0, "{}", report.to_text());
+    assert_eq!(report.result("EXP-15").unwrap().verdict, Verdict::Pass);
+}
+
+/// A backend that drops what has expired by its own clock, which may not be the client's.
+#[derive(Default)]
+struct OwnClock<const RELATIVE: bool>(Server);
+
+impl<const RELATIVE: bool> Harness for OwnClock<RELATIVE> {
+    const NAME: &'static str = "a backend with a clock of its own";
+    const CAPABILITIES: Capabilities = Reference::CAPABILITIES.with_server_ttl();
+    const BACKEND: Backend = IN_PROCESS.offers(Need::Skew);
+    const TIME: Time = Time::Real {
+        resolution: Duration::from_millis(1),
+        lag: Duration::from_millis(20),
+    };
+
+    async fn open(&self, opening: Opening) -> Result<Namespace, NotRun> {
+        let reference = self.0.open(&opening.namespace, Clock::system());
+        let store = Other {
+            reference: reference.clone(),
+            client: opening.clock,
+            end: Self::end,
+            capabilities: Self::CAPABILITIES,
+        };
+        Ok(Namespace::new(store.clone(), store).with_hooks(Count {
+            reference,
+            drops: true,
+        }))
+    }
+}
+
+impl<const RELATIVE: bool> OwnClock<RELATIVE> {
+    fn end(store: &Other, expires: Option<SystemTime>) -> Option<SystemTime> {
+        if !RELATIVE {
+            return expires;
+        }
+        let (server, client) = (store.reference.now(), store.client.now());
+        expires.map(|expires| match expires.duration_since(client) {
+            Ok(left) => server + left,
+            Err(over) => server - over.duration(),
+        })
+    }
+}
+
+/// Neither an absolute time nor a time to live is the wrong thing to send.
+#[test]
+fn a_backend_with_a_clock_of_its_own_conforms() {
+    let started = Instant::now();
+    let reports = [
+        run(OwnClock::<false>::default(), Options::new().strict(true)),
+        run(OwnClock::<true>::default(), Options::new().strict(true)),
+    ];
+    for report in reports {
+        assert_eq!(report.exit_code(), 0, "{}", report.to_text());
+        for rule in ["EXP-12", "EXP-13"] {
+            assert_eq!(report.result(rule).unwrap().verdict, Verdict::Pass);
+        }
+    }
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+}
