@@ -142,6 +142,9 @@ fn same_text(
     now: SystemTime,
     because: impl Display,
 ) -> Result<(), Failure> {
+    if found.same_json(expected) {
+        return Ok(());
+    }
     let same = |pair: &(u8, u8)| pair.0 == pair.1;
     let at = found
         .json()
@@ -149,8 +152,7 @@ fn same_text(
         .zip(expected.json().bytes())
         .take_while(same)
         .count();
-    ensure(
-        found.same_json(expected),
+    Err(Failure::new(
         format_args!(
             "`{call}` to return the {}: {because}",
             describe::data(expected)
@@ -161,7 +163,7 @@ fn same_text(
             found.json().len(),
             expected.json().len()
         ),
-    )
+    ))
 }
 
 fn ends(expires: Option<SystemTime>, now: SystemTime) -> String {

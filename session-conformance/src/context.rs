@@ -79,6 +79,12 @@ impl Context {
         &self.subject.backend
     }
 
+    /// As many bytes of JSON as asked, or as many as the store declares to hold.
+    pub(crate) fn fitting(&self, bytes: usize) -> usize {
+        let limit = self.capabilities().max_record_bytes;
+        limit.map_or(bytes, |limit| limit.min(bytes))
+    }
+
     /// Whether a rule that can do more with `need` may use it.
     pub(crate) fn has(&self, need: Need) -> bool {
         need.standing(&self.subject.capabilities, &self.subject.backend) == Standing::Met
@@ -207,14 +213,10 @@ impl Context {
     /// Another fresh namespace on the same backend; `name` goes before its handles' names in the
     /// steps, as in `other.h1.get(..)`.
     pub(crate) async fn open_other(&self, name: &str) -> Result<Space, NotRun> {
-        let number = self.opened.fetch_add(1, Ordering::Relaxed);
-        let opening = opening(format!("{}_{number}", self.name), &self.timing);
-        self.open_space(name, opening).await
+        self.open_space(name, self.opening()).await
     }
 
-    #[allow(dead_code, reason = "for the rules on durability")]
-    /// The rule's own namespace once more, through new handles. Drop those that there are to see
-    /// what outlives them.
+    /// The rule's own namespace once more, through new handles.
     pub(crate) async fn reopen(&self, name: &str) -> Result<Space, NotRun> {
         self.open_space(name, opening(self.name.clone(), &self.timing))
             .await
@@ -224,6 +226,23 @@ impl Context {
     pub(crate) async fn open_with_clock(&self, name: &str, clock: Clock) -> Result<Space, NotRun> {
         let own = opening(self.name.clone(), &self.timing);
         self.open_space(name, Opening { clock, ..own }).await
+    }
+
+    /// How to open another fresh namespace, to be changed before it is opened.
+    pub(crate) fn opening(&self) -> Opening {
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        opening(format!("{}_{number}", self.name), &self.timing)
+    }
+
+    /// Drops the handles of a namespace and its hooks, which is all that the suite holds of it.
+    /// What comes back opens it once more.
+    pub(crate) fn close(&self, space: Space) -> Opening {
+        let name = space.name.clone();
+        let ours = Arc::clone(&space.hooks);
+        let mut spaces = self.spaces.lock().unwrap_or_else(PoisonError::into_inner);
+        spaces.retain(|other| !Arc::ptr_eq(&other.hooks, &ours));
+        drop((space, ours));
+        opening(name, &self.timing)
     }
 
     /// A namespace opened in a special way: another clock, fewer connections.

@@ -13,6 +13,10 @@ pub(crate) fn record(record: &Record, now: SystemTime) -> String {
 
 /// A record without its expiry.
 pub(crate) fn data(record: &Record) -> String {
+    // Nobody reads them, and to take them apart is slow.
+    if record.json().len() > 4_096 {
+        return format!("record of {} bytes", record.json().len());
+    }
     let data = record.data();
     let mut text = String::from("{");
     for (key, value) in data.iter() {

@@ -46,7 +46,6 @@ where
     Ok(values)
 }
 
-#[allow(dead_code, reason = "for the rules on cancellation")]
 /// What became of a future that was polled a few times.
 #[derive(Debug)]
 pub(crate) enum Polled<T> {
@@ -56,7 +55,6 @@ pub(crate) enum Polled<T> {
     Dropped,
 }
 
-#[allow(dead_code, reason = "for the rules on cancellation")]
 /// Polls `future` until it ends, but at most `polls` times, then drops it. Between two polls it is
 /// waited for as usual, so that the backend's answers arrive.
 pub(crate) async fn poll_n<T>(polls: usize, future: impl Future<Output = T>) -> Polled<T> {

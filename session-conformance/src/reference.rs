@@ -1,6 +1,7 @@
 //! A store that keeps every rule: small, plain and slow. The broken stores are variants of it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
@@ -85,6 +86,7 @@ impl Server {
             server: self.clone(),
             namespace: namespace.to_owned(),
             clock,
+            connections: None,
         }
     }
 
@@ -95,12 +97,22 @@ impl Server {
 }
 
 /// A handle on the reference store. Clones are further handles on the same namespace.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Reference {
     shelf: Arc<Shelf>,
     server: Server,
     namespace: String,
     clock: Clock,
+    connections: Option<u32>,
+}
+
+/// Without the rows, which are full of ids and data.
+impl fmt::Debug for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reference")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Reference {
@@ -116,7 +128,7 @@ impl Reference {
         .with_sweep()
         .with_durable()
         .with_max_id_bytes(16 * 1024)
-        .with_max_record_bytes(4 * 1024 * 1024);
+        .with_max_record_bytes(2 * 1024 * 1024);
 
     /// Every hook but the one for a clock that is not the suite's.
     pub const BACKEND: Backend = Backend::SERVER
@@ -129,6 +141,19 @@ impl Reference {
         .offers(Need::Crash)
         .offers(Need::Fixture)
         .lacks(Need::Skew, "the store reads the suite's clock");
+
+    /// The same handle with so many connections; the reference needs none.
+    #[must_use]
+    pub fn with_connections(mut self, connections: Option<u32>) -> Self {
+        self.connections = connections;
+        self
+    }
+
+    /// How many connections the suite asked for.
+    #[must_use]
+    pub fn connections(&self) -> Option<u32> {
+        self.connections
+    }
 
     /// The rows as they are stored.
     pub fn rows(&self) -> MutexGuard<'_, Rows> {

@@ -21,7 +21,6 @@ pub(crate) struct Space {
     pub(crate) h2: Handle,
     pub(crate) hooks: Arc<dyn Hooks>,
     /// Texts that must appear in no error and no `Debug`.
-    #[allow(dead_code, reason = "for the rules on what an operator sees")]
     pub(crate) secrets: Vec<String>,
     used: Used,
 }

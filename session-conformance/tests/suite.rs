@@ -1,8 +1,13 @@
 //! The reference store under `suite!`, as a store author uses it.
 
+use std::sync::LazyLock;
+
 use session_conformance::reference::{Reference, ReferenceHarness};
 use session_conformance::{Backend, Harness, Namespace, NotRun, Opening, Time};
 use session_core::Capabilities;
+
+/// It outlives the handles.
+static BACKEND: LazyLock<ReferenceHarness> = LazyLock::new(ReferenceHarness::default);
 
 struct Suite;
 
@@ -13,7 +18,7 @@ impl Harness for Suite {
     const TIME: Time = Time::Manual;
 
     async fn open(&self, opening: Opening) -> Result<Namespace, NotRun> {
-        ReferenceHarness::default().open(opening).await
+        BACKEND.open(opening).await
     }
 }
 

@@ -107,14 +107,19 @@ impl Broken {
             backend: self.backend,
             time: Time::Manual,
             open: Arc::new(move |opening| {
-                let reference = server.open(&opening.namespace, opening.clock);
+                let reference = server
+                    .open(&opening.namespace, opening.clock)
+                    .with_connections(opening.connections);
                 let [h1, h2] = (self.open)(reference.clone());
-                let hooks = Behind {
+                let behind = Behind {
                     reference,
                     open: self.open,
                     migrate: self.migrate,
                 };
-                Box::pin(async move { Ok(Namespace::shared(h1, h2).with_hooks(hooks)) })
+                let namespace = Namespace::shared(h1, h2)
+                    .with_hooks(behind)
+                    .with_secret(hooks::SECRET);
+                Box::pin(async move { Ok(namespace) })
             }),
         };
         runner::run(subject, &options.clone().rerun(Rerun::Broken(self.name)))

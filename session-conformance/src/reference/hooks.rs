@@ -16,6 +16,9 @@ pub(crate) type Open = fn(Reference) -> [Arc<dyn Store>; 2];
 /// What a starting process does to the backend.
 pub(crate) type Migrate = fn(Reference) -> BoxFuture<'static, session_core::Result<()>>;
 
+/// What must appear in no error and in no `Debug`.
+pub(crate) const SECRET: &str = "redis://:correct-horse-battery@cache.internal:6379/0";
+
 /// The reference's own handles.
 pub(crate) const PLAIN: Open = |reference| [Arc::new(reference.clone()), Arc::new(reference)];
 
@@ -143,10 +146,13 @@ impl Harness for ReferenceHarness {
     async fn open(&self, opening: Opening) -> Result<Namespace, NotRun> {
         let handle = self.server.open(&opening.namespace, opening.clock);
         let [h1, h2] = PLAIN(handle.clone());
-        Ok(Namespace::shared(h1, h2).with_hooks(Behind {
+        let hooks = Behind {
             reference: handle,
             open: PLAIN,
             migrate: MIGRATE,
-        }))
+        };
+        Ok(Namespace::shared(h1, h2)
+            .with_hooks(hooks)
+            .with_secret(SECRET))
     }
 }
