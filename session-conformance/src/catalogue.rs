@@ -16,7 +16,7 @@ const COUNT: usize = {
     count
 };
 
-const RULES: [Rule; COUNT] = {
+static RULES: [Rule; COUNT] = {
     let mut rules = [Rule::MUST; COUNT];
     let mut at = 0;
     let mut group = 0;
