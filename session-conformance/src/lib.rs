@@ -29,6 +29,8 @@ mod timing;
 
 #[cfg(feature = "self-check")]
 pub mod broken;
+#[cfg(feature = "proxy")]
+mod proxy;
 #[cfg(feature = "self-check")]
 pub mod reference;
 
@@ -40,6 +42,8 @@ pub use cli::{main, run};
 pub use harness::{Harness, Hooks, Namespace, NotRun, Opening, Time, Write};
 pub use need::Need;
 pub use options::Options;
+#[cfg(feature = "proxy")]
+pub use proxy::Proxy;
 pub use report::{Report, RuleResult, Verdict};
 pub use rule::{Level, Rule, Version};
 pub use steps::Step;

@@ -1,0 +1,67 @@
+use std::sync::LazyLock;
+
+use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
+
+use crate::connection::{Connection, Failure};
+
+/// A script on one key, run by its hash. A server that does not know it (restarted, or another
+/// one after a failover) is sent the whole text, once.
+pub(crate) struct Script {
+    text: &'static str,
+    hash: LazyLock<String>,
+}
+
+/// Writes ARGV[2] if the value is ARGV[1]; ARGV[3] is the time to live in milliseconds, 0 for one
+/// that is over, -1 for none. Answers 0 missing, 1 something else is there, 2 written. `pcall` gives
+/// the error of a key of another type as it is; 6.2 would put its own words around it.
+const REPLACE: &str = "\
+local current = redis.pcall('GET', KEYS[1])
+if type(current) == 'table' then return current end
+if not current then return 0 end
+if current ~= ARGV[1] then return 1 end
+if ARGV[3] == '0' then redis.call('UNLINK', KEYS[1])
+elseif ARGV[3] == '-1' then redis.call('SET', KEYS[1], ARGV[2])
+else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+return 2";
+
+/// `PERSIST` answers 0 for a key without a time to live as for one that is not there.
+const PERSIST: &str = "\
+if redis.call('PERSIST', KEYS[1]) == 1 then return 1 end
+return redis.call('EXISTS', KEYS[1])";
+
+pub(crate) static REPLACE_IF_SAME: Script = Script {
+    text: REPLACE,
+    hash: LazyLock::new(|| redis::Script::new(REPLACE).get_hash().to_owned()),
+};
+
+pub(crate) static PERSIST_IF_THERE: Script = Script {
+    text: PERSIST,
+    hash: LazyLock::new(|| redis::Script::new(PERSIST).get_hash().to_owned()),
+};
+
+impl Script {
+    pub(crate) async fn run(
+        &self,
+        connection: &Connection,
+        key: &[u8],
+        arguments: &[&[u8]],
+    ) -> Result<Value, Failure> {
+        let known = command("EVALSHA", &self.hash, key, arguments);
+        match connection.command(&known).await {
+            Err(failure) if failure.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                let whole = command("EVAL", self.text, key, arguments);
+                connection.command(&whole).await
+            }
+            answer => answer,
+        }
+    }
+}
+
+fn command(name: &str, script: &str, key: &[u8], arguments: &[&[u8]]) -> Cmd {
+    let mut command = redis::cmd(name);
+    command.arg(script).arg(1).arg(key);
+    for argument in arguments {
+        command.arg(argument);
+    }
+    command
+}

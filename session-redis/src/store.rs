@@ -1,0 +1,338 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use redis::{RedisResult, Value};
+use session_core::{
+    Capabilities, Created, Error, ErrorKind, Record, Replaced, Result, SessionCookie, SessionId,
+    Store, StoreStream, Swept, Touched,
+};
+
+use crate::RedisStoreBuilder;
+use crate::connection::{Connection, pipeline};
+use crate::error::{answer_error, unexpected};
+use crate::expiry::{Lifetime, stored_expiry};
+use crate::options::Options;
+use crate::scan::Scan;
+use crate::script::{PERSIST_IF_THERE, REPLACE_IF_SAME};
+use crate::walk::Walk;
+
+/// The largest value of a Redis string.
+const MAX_BYTES: usize = 512 * 1024 * 1024;
+
+/// A session store on a Redis or Valkey server.
+///
+/// Clones are handles on the same store and share its connection, which any number of operations
+/// use at the same time.
+///
+/// # Rows
+///
+/// A session is the string at `prefix` + id, as connect-redis writes it: processes of both kinds
+/// can share a server. Its time to live is the session's remaining time, to the millisecond, or
+/// [`ttl`](RedisStoreBuilder::ttl) for a cookie that ends with the browser. The server counts it
+/// down by its own clock, so that the clocks of the two machines need not agree.
+///
+/// # Round trips
+///
+/// Every operation is one: `get` is `GET` and `PTTL` in one pipeline, `set` is `SET PX`, `create`
+/// is `SET PX NX`, `touch` is `PEXPIRE`, `destroy` is `UNLINK`, `replace` is a script on its one
+/// key. A server that does not have the script yet costs one more.
+///
+/// `length`, `clear`, `all` and `ids` go through the database with `SCAN`, one round trip for
+/// [`scan_count`](RedisStoreBuilder::scan_count) keys of it, whosever they are. They hold one page
+/// at a time; all but `clear` also hold the keys that they have seen, because `SCAN` repeats some.
+///
+/// # Durability
+///
+/// The sessions outlive this process. Whether they outlive the server's is its configuration
+/// (`appendonly`, `save`), and a server with an eviction policy other than `noeviction` may drop
+/// any of them.
+#[derive(Clone)]
+pub struct RedisStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    connection: Connection,
+    options: Options,
+}
+
+impl RedisStore {
+    /// What the store can do with the default [`ttl`](RedisStoreBuilder::ttl). The server removes
+    /// expired records by itself.
+    pub const CAPABILITIES: Capabilities = Capabilities::NONE
+        .with_touch()
+        .with_length()
+        .with_clear()
+        .with_all()
+        .with_create()
+        .with_replace()
+        .with_server_ttl()
+        .with_durable()
+        .with_default_ttl(Some(Duration::from_secs(86_400)));
+
+    /// A store with the default options on the server of a URL; see
+    /// [`RedisStoreBuilder::connect`].
+    ///
+    /// # Errors
+    ///
+    /// As [`RedisStoreBuilder::connect`].
+    pub async fn connect(url: &str) -> Result<Self> {
+        Self::builder().connect(url).await
+    }
+
+    /// The options of a store.
+    pub fn builder() -> RedisStoreBuilder {
+        RedisStoreBuilder::default()
+    }
+
+    pub(crate) fn new(connection: Connection, options: Options) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                connection,
+                options,
+            }),
+        }
+    }
+
+    fn options(&self) -> &Options {
+        &self.inner.options
+    }
+
+    fn key(&self, id: &SessionId) -> Vec<u8> {
+        self.options().keys.key(id)
+    }
+
+    /// Sends one command.
+    async fn ask(&self, operation: &'static str, command: &redis::Cmd) -> Result<Value> {
+        let answer = self.inner.connection.command(command).await;
+        answer.map_err(|failure| failure.of(operation))
+    }
+
+    /// Sends commands that are answered one by one.
+    pub(crate) async fn ask_all(
+        &self,
+        operation: &'static str,
+        pipeline: &redis::Pipeline,
+    ) -> Result<Vec<RedisResult<Value>>> {
+        let answers = self.inner.connection.pipeline(pipeline).await;
+        answers.map_err(|failure| failure.of(operation))
+    }
+
+    async fn unlink(&self, operation: &'static str, id: &SessionId) -> Result<()> {
+        let mut command = redis::cmd("UNLINK");
+        command.arg(self.key(id));
+        match self.ask(operation, &command).await? {
+            Value::Int(_) => Ok(()),
+            other => Err(unexpected(operation, &other)),
+        }
+    }
+
+    /// `SET`, without `NX` or `PX` yet.
+    fn set_command(&self, id: &SessionId, record: &Record) -> redis::Cmd {
+        let mut command = redis::cmd("SET");
+        command.arg(self.key(id)).arg(record.json());
+        command
+    }
+
+    /// The record of a `GET` and a `PTTL` that were sent at `asked`. The time to live counts from
+    /// then: the question is short, and the answer may be long in coming.
+    pub(crate) fn decode(
+        &self,
+        operation: &'static str,
+        asked: SystemTime,
+        text: Option<RedisResult<Value>>,
+        pttl: Option<RedisResult<Value>>,
+    ) -> Result<Option<Record>> {
+        let (Some(text), Some(pttl)) = (text, pttl) else {
+            return Err(unexpected(operation, &Value::Nil));
+        };
+        let text = match text.map_err(|error| answer_error(operation, &error))? {
+            Value::Nil => return Ok(None),
+            Value::BulkString(bytes) => bytes,
+            other => return Err(unexpected(operation, &other)),
+        };
+        let pttl = match pttl.map_err(|error| answer_error(operation, &error))? {
+            Value::Int(millis) => millis,
+            other => return Err(unexpected(operation, &other)),
+        };
+        let Some(expiry) = stored_expiry(pttl, asked) else {
+            return Ok(None);
+        };
+        let text = String::from_utf8(text).map_err(|_| {
+            Error::new(ErrorKind::Decode, operation).with_message("the value is not UTF-8")
+        })?;
+        Record::decode(text, expiry).map(Some)
+    }
+}
+
+/// Refuses what the server would answer by closing the connection.
+fn check_size(operation: &'static str, record: &Record) -> Result<()> {
+    if record.json().len() > MAX_BYTES {
+        return Err(Error::new(ErrorKind::TooLarge, operation));
+    }
+    Ok(())
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("prefix", &self.options().keys.prefix())
+            .field("ttl", &self.options().ttl)
+            .field("scan_count", &self.options().scan_count)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Store for RedisStore {
+    async fn get(&self, id: &SessionId) -> Result<Option<Record>> {
+        let key = self.key(id);
+        let mut both = pipeline();
+        both.cmd("GET").arg(&key).cmd("PTTL").arg(&key);
+        let asked = self.options().clock.now();
+        let mut answers = self.ask_all("get", &both).await?.into_iter();
+        self.decode("get", asked, answers.next(), answers.next())
+    }
+
+    async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
+        check_size("set", record)?;
+        let mut command = self.set_command(id, record);
+        match self.options().lifetime(record.expires()) {
+            Lifetime::Over => return self.unlink("set", id).await,
+            Lifetime::Endless => {}
+            Lifetime::Millis(millis) => {
+                command.arg("PX").arg(millis);
+            }
+        }
+        match self.ask("set", &command).await? {
+            Value::Okay => Ok(()),
+            other => Err(unexpected("set", &other)),
+        }
+    }
+
+    async fn destroy(&self, id: &SessionId) -> Result<()> {
+        self.unlink("destroy", id).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Self::CAPABILITIES.with_default_ttl(self.options().ttl)
+    }
+
+    async fn length(&self) -> Result<u64> {
+        let mut scan = Scan::once(self.options(), "length");
+        while !scan.is_finished() {
+            let mut page = pipeline();
+            scan.ask(&mut page);
+            let mut answers = self.ask_all("length", &page).await?.into_iter();
+            scan.page(answers.next())?;
+        }
+        Ok(scan.seen() as u64)
+    }
+
+    async fn clear(&self) -> Result<()> {
+        let mut scan = Scan::repeating(self.options(), "clear");
+        let mut keys = Vec::new();
+        while !(scan.is_finished() && keys.is_empty()) {
+            let mut page = pipeline();
+            // One command for each key: on a cluster they live in different slots.
+            for key in &keys {
+                page.cmd("UNLINK").arg(key);
+            }
+            scan.ask(&mut page);
+            let mut answers = self.ask_all("clear", &page).await?.into_iter();
+            for answer in answers.by_ref().take(keys.len()) {
+                answer.map_err(|error| answer_error("clear", &error))?;
+            }
+            keys = if scan.is_finished() {
+                Vec::new()
+            } else {
+                scan.page(answers.next())?
+            };
+        }
+        Ok(())
+    }
+
+    async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
+        let key = self.key(id);
+        let answer = match self.options().lifetime(cookie.expires()) {
+            Lifetime::Endless => PERSIST_IF_THERE
+                .run(&self.inner.connection, &key, &[])
+                .await
+                .map_err(|failure| failure.of("touch"))?,
+            lifetime => {
+                // A time that is over removes the key, and says whether there was one.
+                let millis = match lifetime {
+                    Lifetime::Millis(millis) => millis,
+                    Lifetime::Over | Lifetime::Endless => 0,
+                };
+                let mut command = redis::cmd("PEXPIRE");
+                command.arg(key).arg(millis);
+                self.ask("touch", &command).await?
+            }
+        };
+        match answer {
+            Value::Int(1) => Ok(Touched::Touched),
+            Value::Int(0) => Ok(Touched::Missing),
+            other => Err(unexpected("touch", &other)),
+        }
+    }
+
+    async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
+        check_size("create", record)?;
+        let mut command = self.set_command(id, record);
+        match self.options().lifetime(record.expires()) {
+            Lifetime::Over => {
+                command = redis::cmd("EXISTS");
+                command.arg(self.key(id));
+            }
+            Lifetime::Endless => {
+                command.arg("NX");
+            }
+            Lifetime::Millis(millis) => {
+                command.arg("PX").arg(millis).arg("NX");
+            }
+        }
+        match self.ask("create", &command).await? {
+            Value::Okay | Value::Int(0) => Ok(Created::Created),
+            Value::Nil | Value::Int(_) => Ok(Created::Exists),
+            other => Err(unexpected("create", &other)),
+        }
+    }
+
+    async fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
+        check_size("replace", new)?;
+        let millis = match self.options().lifetime(new.expires()) {
+            Lifetime::Over => 0,
+            Lifetime::Endless => -1,
+            Lifetime::Millis(millis) => millis,
+        };
+        let millis = millis.to_string();
+        let arguments = [old.json(), new.json(), &millis].map(str::as_bytes);
+        let answer = REPLACE_IF_SAME
+            .run(&self.inner.connection, &self.key(id), &arguments)
+            .await
+            .map_err(|failure| failure.of("replace"))?;
+        match answer {
+            Value::Int(0) => Ok(Replaced::Missing),
+            Value::Int(1) => Ok(Replaced::Conflict),
+            Value::Int(2) => Ok(Replaced::Replaced),
+            other => Err(unexpected("replace", &other)),
+        }
+    }
+
+    fn all(&self) -> StoreStream<'_, (SessionId, Record)> {
+        Walk::records(self, self.options()).stream().boxed()
+    }
+
+    fn ids(&self) -> StoreStream<'_, SessionId> {
+        Walk::ids(self, self.options()).stream().boxed()
+    }
+
+    async fn sweep(&self, _: usize) -> Result<Swept> {
+        Err(Error::unsupported("sweep"))
+    }
+}

@@ -1,0 +1,165 @@
+//! The connection: made when it is needed, made again when it is lost, waited for within bounds.
+
+use std::time::{Duration, Instant};
+
+use redis::Client;
+use redis::aio::ConnectionManager;
+use session_conformance::Proxy;
+use session_core::{ErrorKind, Store};
+use session_redis::RedisStore;
+
+use crate::support::server::Server;
+use crate::{builder, id, record, server};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+async fn through_proxy(protocol: &str) -> (Proxy, RedisStore) {
+    let proxy = Proxy::start(server().address()).unwrap();
+    let url = server().url_at(proxy.address()) + protocol;
+    let store = builder()
+        .response_timeout(Duration::from_millis(300))
+        .connect(&url)
+        .await
+        .unwrap();
+    (proxy, store)
+}
+
+/// The proxy closes connections on a thread of its own; the store notices on its next turn.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+#[tokio::test]
+async fn the_first_operation_after_an_outage_works() {
+    let (proxy, store) = through_proxy("").await;
+    store.set(&id("a"), &record("a", HOUR)).await.unwrap();
+    proxy.cut();
+    for _ in 0..3 {
+        let error = store.get(&id("a")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    }
+    proxy.heal();
+    assert!(store.get(&id("a")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_connection_that_was_lost_while_nobody_used_it_costs_no_operation() {
+    let (proxy, store) = through_proxy("").await;
+    for number in 0..3 {
+        proxy.cut();
+        proxy.heal();
+        settle().await;
+        store.set(&id("a"), &record("a", HOUR)).await.unwrap();
+        assert_eq!(proxy.connections(), number + 2);
+    }
+}
+
+#[tokio::test]
+async fn the_old_protocol_recovers_after_one_operation() {
+    let (proxy, store) = through_proxy("?protocol=2").await;
+    store.set(&id("a"), &record("a", HOUR)).await.unwrap();
+    proxy.cut();
+    proxy.heal();
+    settle().await;
+    let error = store.get(&id("a")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(store.get(&id("a")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_server_that_vanished_without_a_word_is_waited_for_once() {
+    let (proxy, store) = through_proxy("").await;
+    store.set(&id("a"), &record("a", HOUR)).await.unwrap();
+    proxy.freeze();
+    let started = Instant::now();
+    let error = store.get(&id("a")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
+    assert!(started.elapsed() >= Duration::from_millis(300));
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(store.get(&id("a")).await.unwrap().is_some());
+    assert_eq!(proxy.connections(), 2);
+}
+
+#[tokio::test]
+async fn many_operations_share_one_connection_and_one_attempt_to_make_it() {
+    let proxy = Proxy::start(server().address()).unwrap();
+    let url = server().url_at(proxy.address());
+    let store = builder().connect_lazily(&url).unwrap();
+    assert_eq!(proxy.connections(), 0);
+    let tasks: Vec<_> = (0..64)
+        .map(|number| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let id = id(&number.to_string());
+                store.set(&id, &record("a", HOUR)).await.unwrap();
+                store.get(&id).await.unwrap().unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(proxy.connections(), 1);
+}
+
+#[tokio::test]
+async fn an_attempt_that_everybody_gave_up_leaves_no_trace() {
+    let proxy = Proxy::start(server().address()).unwrap();
+    let limited = builder().connect_timeout(Duration::from_millis(100));
+    let store = limited
+        .connect_lazily(&server().url_at(proxy.address()))
+        .unwrap();
+    // Dropped as soon as it has begun to connect.
+    let wanted = id("a");
+    let cancelled = tokio::time::timeout(Duration::ZERO, store.get(&wanted)).await;
+    assert!(cancelled.is_err());
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert!(store.get(&wanted).await.unwrap().is_none());
+}
+
+#[test]
+fn a_store_outlives_the_runtime_that_it_was_made_on() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let store = runtime().block_on(async { builder().connect(&server().url()).await.unwrap() });
+    for _ in 0..3 {
+        runtime().block_on(async {
+            store.set(&id("a"), &record("a", HOUR)).await.unwrap();
+            assert!(store.get(&id("a")).await.unwrap().is_some());
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_connection_of_the_callers_own_will_do() {
+    let client = Client::open(server().url()).unwrap();
+    let plain = client.get_multiplexed_async_connection().await.unwrap();
+    let manager = ConnectionManager::new(client).await.unwrap();
+    let prefix = crate::prefix();
+    let on = || RedisStore::builder().prefix(&prefix);
+    let (first, second) = (on().build_on(plain), on().build_on(manager));
+    let old = record("a", HOUR);
+    first.set(&id("a"), &old).await.unwrap();
+    assert!(second.get(&id("a")).await.unwrap().is_some());
+    let new = record("b", HOUR);
+    let replaced = second.replace(&id("a"), &old, &new).await.unwrap();
+    assert_eq!(replaced, session_core::Replaced::Replaced);
+    assert_eq!(first.length().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_unix_socket_will_do() {
+    let private = Server::start().unwrap();
+    let url = format!(
+        "unix://{}?pass={}",
+        private.socket().display(),
+        private.password()
+    );
+    let store = RedisStore::connect(&url).await.unwrap();
+    store.set(&id("a"), &record("a", HOUR)).await.unwrap();
+    assert_eq!(store.length().await.unwrap(), 1);
+}

@@ -1,0 +1,12 @@
+//! A real server for the tests, and the suite's harness on it.
+#![allow(dead_code, reason = "each test target uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "only tests come here"
+)]
+
+pub(crate) mod crash;
+pub(crate) mod harness;
+pub(crate) mod hooks;
+pub(crate) mod server;
