@@ -117,7 +117,9 @@ pub type StoreStream<'a, T> = Pin<Box<dyn Stream<Item = Result<T>> + Send + 'a>>
 /// - The expiry is [`Record::expires`]. A record without one lives as long as
 ///   [`Capabilities::default_ttl`] says.
 /// - Writing a record that has already expired is accepted and leaves no live record under the id
-///   (EXP-03); through `replace`, under the same condition as any other write.
+///   (EXP-03). `replace` by one answers `Replaced` on the same condition as any other, and the
+///   record is gone (RES-07); `create` of one answers as if it were not expired (RES-08).
+/// - `default_ttl` counts from the last `set`, `create`, `replace` or `touch` (EXP-15).
 /// - The store's own expiry is authoritative: `touch` moves it and need not rewrite the JSON.
 ///   `get` hands it to [`Record::decode`] or [`Record::with_stored_expires`].
 /// - Parts of a second count, down to [`Capabilities::granularity`] (EXP-05).
@@ -126,13 +128,19 @@ pub type StoreStream<'a, T> = Pin<Box<dyn Stream<Item = Result<T>> + Send + 'a>>
 ///
 /// Any number of calls may run at the same time, from any task, thread or process. `create` and
 /// `replace` are atomic (CAS-03, CAS-04). A future that is dropped half way leaves the old record
-/// or the new one, and a store that works (CON-04).
+/// or the new one, expiry included, and a store that works (CON-04). A cache in front of a backend
+/// hears of every write through other handles, those of `create`, `replace`, `touch` and `clear`
+/// included (CON-11). Calls may come from any runtime, also after the first one has ended (CON-07).
 ///
 /// # Errors
 ///
 /// A backend that cannot be reached is [`Unavailable`](crate::ErrorKind::Unavailable), never "no
 /// session": that would log people out (ERR-01). What cannot be decoded is
-/// [`Decode`](crate::ErrorKind::Decode) and stays where it is; `destroy` works on it (GET-06). No
+/// [`Decode`](crate::ErrorKind::Decode) and stays where it is; `destroy` works on it (GET-06).
+/// Content that the backend cannot hold (a NUL, half a surrogate pair) is refused with
+/// [`Encode`](crate::ErrorKind::Encode) before anything is written (UNI-01). Where the answer to a
+/// write is lost, it is an error, and the old record or the new one is there (ERR-05); a store
+/// never sends `create` or `replace` a second time by itself. No
 /// error, `Debug` or log holds an id, data or a password (ERR-03, OBS-01).
 ///
 /// # Wrappers
@@ -207,7 +215,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     }
 
     /// Writes `new` if the live record still has the JSON of `old`, atomically (CAS-01). Only
-    /// [`Record::json`] is compared: a touch in between is no conflict.
+    /// [`Record::json`] is compared, byte for byte (CAS-08): a touch in between is no conflict. The
+    /// new record's expiry is written in any case (CAS-06), also if the text is the same (CAS-09).
     ///
     /// # Errors
     ///
@@ -218,8 +227,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     }
 
     /// All live records with their ids, each once (ALL-01), in any order. Those written or removed
-    /// meanwhile may or may not appear (ALL-06). A record that cannot be decoded is an `Err` item,
-    /// and the stream goes on.
+    /// meanwhile may or may not appear (ALL-06), none twice. A record that cannot be decoded is an
+    /// `Err` item, and the stream goes on (ALL-07). Between two items the stream holds nothing that
+    /// a write waits for, and it may be dropped at any of them (ALL-08).
     fn all(&self) -> StoreStream<'_, (SessionId, Record)> {
         Box::pin(Once(Some(Err(Error::unsupported("all")))))
     }
@@ -229,7 +239,9 @@ pub trait Store: Debug + Send + Sync + 'static {
         Box::pin(Once(Some(Err(Error::unsupported("ids")))))
     }
 
-    /// Removes at most `limit` expired records and no live one (SWP-01, SWP-02).
+    /// Removes at most `limit` expired records and no live one (SWP-01, SWP-02), not even one that
+    /// is written over an expired one meanwhile (SWP-04). With `more`, the next call removes some;
+    /// without it, none is left.
     ///
     /// # Errors
     ///
