@@ -2,6 +2,7 @@ mod attributes;
 mod header;
 mod millis;
 mod options;
+mod row;
 mod scalar;
 
 use std::borrow::Cow;
@@ -9,14 +10,11 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
-use http::HeaderValue;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-
 use crate::clock::{duration_to_millis, from_millis, to_millis};
 use crate::{Error, ErrorKind, Result, date};
 use attributes::{Attribute, Attributes, JsonObject, SameSiteForm, SecureForm};
+use http::HeaderValue;
 use millis::Millis;
-use scalar::Scalar;
 
 pub(crate) use header::{encode_component, is_token, named_values, with_decoded};
 pub(crate) use options::Template;
@@ -416,56 +414,6 @@ impl fmt::Debug for SessionCookie {
     }
 }
 
-/// Reads the cookie of a stored session, tolerating every form that Node has been seen to write
-/// or to accept. What Node would choke on later (a text as `originalMaxAge`) counts as absent, a
-/// number as `expires` as the time in milliseconds.
-impl<'de> Deserialize<'de> for SessionCookie {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RowVisitor)
-    }
-}
-
-struct RowVisitor;
-
-impl<'de> Visitor<'de> for RowVisitor {
-    type Value = SessionCookie;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a session's cookie object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SessionCookie, A::Error> {
-        let mut attributes = Attributes::default();
-        let mut original_max_age = Millis::UNDEFINED;
-        let mut expires = Millis::NULL;
-        while let Some(key) = map.next_key::<Scalar<'de>>()? {
-            let value: Scalar<'de> = map.next_value()?;
-            match &key {
-                Scalar::Text(key) if key == "originalMaxAge" => {
-                    original_max_age = read_max_age(&value);
-                }
-                Scalar::Text(key) if key == "expires" => expires = read_expires(&value),
-                Scalar::Text(key) => attributes.read(key, value),
-                _ => {}
-            }
-        }
-        Ok(SessionCookie {
-            attributes: shared(attributes),
-            original_max_age,
-            expires,
-        })
-    }
-
-    /// An empty array passes for an object in JavaScript, and has none of the keys.
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<SessionCookie, A::Error> {
-        while seq.next_element::<Scalar<'de>>()?.is_some() {}
-        Ok(SessionCookie {
-            original_max_age: Millis::UNDEFINED,
-            ..SessionCookie::new()
-        })
-    }
-}
-
 /// Most cookies have the default attributes: they share one allocation.
 static DEFAULT_ATTRIBUTES: LazyLock<Arc<Attributes>> = LazyLock::new(Arc::default);
 
@@ -474,38 +422,6 @@ fn shared(attributes: Attributes) -> Arc<Attributes> {
         Arc::clone(&DEFAULT_ATTRIBUTES)
     } else {
         Arc::new(attributes)
-    }
-}
-
-fn read_max_age(value: &Scalar<'_>) -> Millis {
-    match value {
-        Scalar::Null => Millis::NULL,
-        Scalar::Bool(false) => Millis::FALSE,
-        Scalar::Number(number) => number_to_millis(*number),
-        Scalar::Text(text) => text.parse().map_or(Millis::UNDEFINED, number_to_millis),
-        Scalar::Bool(true) | Scalar::Structure => Millis::UNDEFINED,
-    }
-}
-
-fn read_expires(value: &Scalar<'_>) -> Millis {
-    match value {
-        Scalar::Bool(false) => Millis::FALSE,
-        Scalar::Number(number) => number_to_millis(*number),
-        Scalar::Text(text) => date::parse_iso(text).map_or(Millis::NULL, Millis::new),
-        Scalar::Null | Scalar::Bool(true) | Scalar::Structure => Millis::NULL,
-    }
-}
-
-/// The whole milliseconds of a JavaScript number, as `new Date(number)` takes them.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a float-to-int cast saturates"
-)]
-fn number_to_millis(number: f64) -> Millis {
-    if number.is_nan() {
-        Millis::NULL
-    } else {
-        Millis::new(number as i64)
     }
 }
 

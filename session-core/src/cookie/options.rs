@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::attributes::{Attribute, Attributes, SameSiteForm, SecureForm};
+use super::row::{number_to_millis, read_expires};
 use super::scalar::Scalar;
-use super::{Millis, Priority, SameSite, SessionCookie, number_to_millis, read_expires, shared};
+use super::{Millis, Priority, SameSite, SessionCookie, shared};
 use crate::Result;
 use crate::clock::{duration_to_millis, to_millis};
 
