@@ -340,7 +340,8 @@ async fn parallel_writes_are_whole(ctx: &Context) -> Result<(), Failure> {
                 writing.fetch_sub(1, Ordering::SeqCst);
                 return result;
             }
-            let mut last: Option<Record> = None;
+            // What was there before the race: the last read is sure to differ.
+            let mut last = Some(values[0].clone());
             loop {
                 let done = writing.load(Ordering::SeqCst) == 0;
                 let found = handle.get(&id).await.some("nobody destroys it")?;
