@@ -1,0 +1,5 @@
+//! A database for the suite, behind handles that can let go of it.
+#![allow(dead_code, reason = "each test target uses a part of it")]
+
+pub(crate) mod database;
+pub(crate) mod hooks;
