@@ -22,16 +22,17 @@ impl Harness for Directories {
     const TIME: Time = Time::Manual;
 
     async fn open(&self, opening: Opening) -> Result<Namespace, NotRun> {
-        let database = Database::at(&std::env::temp_dir().join(&opening.namespace))?;
+        let database = Database::of(&opening.namespace)?;
         let builder = SledStore::builder()
             .namespace(&opening.namespace)
             .flush(Flush::EveryWrite)
-            .clock(opening.clock);
+            .clock(opening.clock.clone());
         let first = builder.clone().build_on(&database.db())?;
         let second = builder.build_on(&database.db())?;
         Ok(Namespace::new(first, second).with_hooks(Behind {
             database,
             namespace: opening.namespace,
+            clock: opening.clock,
             alone: true,
         }))
     }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, RwLock, Weak};
 
 use async_trait::async_trait;
@@ -22,10 +23,31 @@ static OPEN: LazyLock<Mutex<HashMap<PathBuf, Weak<Database>>>> = LazyLock::new(M
 pub(crate) struct Database {
     path: PathBuf,
     db: RwLock<Option<sled::Db>>,
+    passing: AtomicBool,
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.passing.load(Ordering::Relaxed) {
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
 }
 
 impl Database {
-    pub(crate) fn at(path: &Path) -> std::result::Result<Arc<Self>, NotRun> {
+    /// The database of a namespace, opened if it is not.
+    pub(crate) fn of(namespace: &str) -> std::result::Result<Arc<Self>, NotRun> {
+        Self::at(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(namespace))
+    }
+
+    /// The same, to be removed with the last that uses it.
+    pub(crate) fn passing(namespace: &str) -> std::result::Result<Arc<Self>, NotRun> {
+        let database = Self::of(namespace)?;
+        database.passing.store(true, Ordering::Relaxed);
+        Ok(database)
+    }
+
+    fn at(path: &Path) -> std::result::Result<Arc<Self>, NotRun> {
         let mut open = OPEN.lock().unwrap();
         if let Some(database) = open.get(path).and_then(Weak::upgrade) {
             return Ok(database);
@@ -33,6 +55,7 @@ impl Database {
         let database = Arc::new(Self {
             path: path.to_owned(),
             db: RwLock::default(),
+            passing: AtomicBool::new(false),
         });
         database.open()?;
         open.insert(path.to_owned(), Arc::downgrade(&database));

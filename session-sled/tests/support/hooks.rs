@@ -37,6 +37,7 @@ pub(crate) const ROWS: [(&str, Option<i64>, &[u8]); 2] = [
 pub(crate) struct Behind {
     pub(crate) database: Arc<Database>,
     pub(crate) namespace: String,
+    pub(crate) clock: Clock,
     /// Whether the database has no other namespaces than the rule's.
     pub(crate) alone: bool,
 }
@@ -104,6 +105,7 @@ impl Hooks for Behind {
         let killed = crash::Child::test("support::hooks::writes_and_is_killed")
             .argument(self.database.path().to_string_lossy())
             .argument(&self.namespace)
+            .argument(self.clock.now_millis().to_string())
             .write(&writes);
         self.database.open()?;
         killed
@@ -144,10 +146,12 @@ impl Hooks for Behind {
 #[test]
 fn writes_and_is_killed() {
     crash::child(async |arguments| {
-        let [path, namespace] = &arguments[..] else {
-            panic!("a path and a namespace");
+        let [path, namespace, millis] = &arguments[..] else {
+            panic!("a path, a namespace and the time");
         };
-        let builder = SledStore::builder().namespace(namespace);
+        // The suite's clock stands elsewhere than the system's.
+        let clock = Clock::manual(Clock::from_millis(millis.parse().unwrap()));
+        let builder = SledStore::builder().namespace(namespace).clock(clock);
         builder.flush(Flush::EveryWrite).open(path).await
     });
 }
