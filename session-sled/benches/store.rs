@@ -62,7 +62,7 @@ impl Fixture {
     }
 
     /// An id at random, and a number that is new each time.
-    fn at_random(&self) -> impl Fn() -> (&SessionId, u64) {
+    fn at_random<'a>(&'a self) -> impl Fn() -> (&'a SessionId, u64) {
         let state = Cell::new(0x9e37_79b9_7f4a_7c15_u64);
         move || {
             let mut next = state.get();
