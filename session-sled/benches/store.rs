@@ -77,19 +77,19 @@ impl Fixture {
     }
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn get_raw(bencher: Bencher<'_, '_>) {
     let next = FIXTURE.at_random();
     bencher.bench_local(|| black_box(FIXTURE.raw.get(next().0.as_str()).unwrap()));
 }
 
-#[divan::bench(args = [Reads::OnTheCaller, Reads::OnThePool])]
+#[divan::bench(args = [Reads::OnTheCaller, Reads::OnThePool], sample_size = 100)]
 fn get(bencher: Bencher<'_, '_>, reads: Reads) {
     let (next, store) = (FIXTURE.at_random(), FIXTURE.store(Flush::ByCaller, reads));
     bencher.bench_local(|| black_box(block_on(store.get(next().0)).unwrap()));
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn set_raw(bencher: Bencher<'_, '_>) {
     let next = FIXTURE.at_random();
     bencher
@@ -110,7 +110,7 @@ fn set_raw_flushed(bencher: Bencher<'_, '_>) {
         });
 }
 
-#[divan::bench(args = [Flush::ByCaller, Flush::EveryWrite])]
+#[divan::bench(args = [Flush::ByCaller, Flush::EveryWrite], sample_size = 20)]
 fn set(bencher: Bencher<'_, '_>, flush: Flush) {
     let (next, store) = (
         FIXTURE.at_random(),
@@ -121,7 +121,7 @@ fn set(bencher: Bencher<'_, '_>, flush: Flush) {
         .bench_local_values(|((id, _), record)| block_on(store.set(id, &record)).unwrap());
 }
 
-#[divan::bench(args = [Flush::ByCaller, Flush::EveryWrite])]
+#[divan::bench(args = [Flush::ByCaller, Flush::EveryWrite], sample_size = 20)]
 fn touch(bencher: Bencher<'_, '_>, flush: Flush) {
     let (next, store) = (
         FIXTURE.at_random(),
