@@ -6,10 +6,10 @@ use std::time::Duration;
 /// Until then they are in a buffer of sled's, and `kill -9`, an abort or the kernel's out-of-memory
 /// killer loses them. A store that is dropped is flushed first.
 ///
-/// None of the three promises to survive a power cut: on Linux sled 0.34 writes the log with
-/// `sync_file_range` (`pagecache/iobuf.rs`), which does not empty the disk's own cache and, says
-/// its manual page, "provides no guarantee that the data will be available after a crash". The
-/// thread behind [`Every`](Self::Every) also calls `fsync`, after the fact.
+/// None of the three promises to survive a power cut: on Linux sled 0.34 ends a flush with
+/// `sync_file_range` (its `pagecache/iobuf.rs`), which, says sync_file_range(2), writes out neither
+/// the file's metadata nor the disk's own cache. The thread behind [`Every`](Self::Every) also calls
+/// `fsync`, after the fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
     /// Before each write returns: what returned `Ok` survives `kill -9`, and the store declares
@@ -34,9 +34,9 @@ impl Default for Flush {
 /// a pool of threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reads {
-    /// The caller's. A read from memory takes about a microsecond and its way to another thread
-    /// and back 15 to 50, as long as a read from a solid-state disk; and each page is read from the
-    /// disk once, as long as the sessions fit in
+    /// The caller's. A read from memory takes microseconds and its way to another thread and back
+    /// tens of them, about what a read from a solid-state disk takes; and each page is read
+    /// from the disk once, while the sessions fit in
     /// [`cache_bytes`](crate::SledStoreBuilder::cache_bytes).
     #[default]
     OnTheCaller,
