@@ -7,7 +7,7 @@ use std::time::Duration;
 /// killer loses them. A store that is dropped is flushed first.
 ///
 /// None of the three promises to survive a power cut: on Linux sled 0.34 ends a flush with
-/// `sync_file_range` (its `pagecache/iobuf.rs`), which, says sync_file_range(2), writes out neither
+/// `sync_file_range` (its `pagecache/iobuf.rs`), which, says its manual page, writes out neither
 /// the file's metadata nor the disk's own cache. The thread behind [`Every`](Self::Every) also calls
 /// `fsync`, after the fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,5 @@
 //! What survives `kill -9`: a real process writes and is killed.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What this store has beside the contract: the sweeper, the flush, and calls without a runtime.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use std::time::Duration;
 
