@@ -15,14 +15,16 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind as Io, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
-use session_conformance::{Backend, Harness, Hooks, Namespace, Need, NotRun, Opening, Time, Write};
+use session_conformance::{
+    Backend, Harness, Hooks, Namespace, Need, NotRun, Opening, Time, Write, crash,
+};
 use session_core::{
     Capabilities, Clock, Created, Error, ErrorKind, Record, Replaced, Result, SessionCookie,
     SessionId, Store, StoreStream, StoredExpiry, Swept, Touched,
@@ -420,23 +422,8 @@ impl Hooks for Behind {
     }
 
     async fn write_and_crash(&self, writes: Vec<Write>) -> Result<(), NotRun> {
-        let lines: Vec<Line> = writes.into_iter().map(line).collect();
-        // This program once more: `main` sees the variable.
-        let mut child = Command::new(std::env::current_exe()?)
-            .env(CHILD, &self.0.directory)
-            .stdin(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let mut input = child.stdin.take().ok_or(NotRun::because("no pipe"))?;
-        input.write_all(serde_json::to_string(&lines)?.as_bytes())?;
-        drop(input);
-        match child.wait()?.code() {
-            // It came to its end instead of being killed.
-            Some(code @ (0 | 1)) => Err(NotRun::because(format!(
-                "the other process ended with {code}"
-            ))),
-            _ => Ok(()),
-        }
+        let directory = self.0.directory.to_string_lossy();
+        crash::Child::main().argument(directory).write(&writes)
     }
 
     async fn remove(&self) -> Result<(), NotRun> {
@@ -444,47 +431,11 @@ impl Hooks for Behind {
     }
 }
 
-const CHILD: &str = "FILE_STORE_WRITES_TO";
-
-/// A write on its way to another process: the id, the expiry and the JSON, or nothing.
-type Line = (String, Option<(String, String)>);
-
-fn line(write: Write) -> Line {
-    match write {
-        Write::Destroy(id) => (id.as_str().into(), None),
-        Write::Set(id, record) => {
-            let record = (millis(record.expires()), record.json().into());
-            (id.as_str().into(), Some(record))
-        }
-    }
-}
-
-/// The other process: writes what it is told, and dies without a farewell.
-fn write_and_die(directory: PathBuf) -> Result<(), Box<dyn std::error::Error>> {
-    let lines: Vec<Line> = serde_json::from_reader(io::stdin())?;
-    let store = FileStore::open(directory, Clock::system())?;
-    tokio::runtime::Builder::new_current_thread()
-        .build()?
-        .block_on(async {
-            for (id, record) in lines {
-                let id = SessionId::new(id)?;
-                match record {
-                    None => store.destroy(&id).await?,
-                    Some((expires, json)) => {
-                        let expires = expires.parse().ok().map(time);
-                        let record = Record::decode(json, StoredExpiry::from(expires))?;
-                        store.set(&id, &record).await?;
-                    }
-                }
-            }
-            std::process::abort()
-        })
-}
-
 fn main() -> ExitCode {
-    if let Some(directory) = std::env::var_os(CHILD) {
-        let _ = write_and_die(directory.into());
-        return ExitCode::FAILURE;
-    }
+    // This program may be the one that writes and is killed.
+    crash::child(async |path| {
+        let store = FileStore::open(path.concat(), Clock::system());
+        store.map_err(|error| failed("open", &error))
+    });
     session_conformance::main(Files)
 }

@@ -29,6 +29,7 @@ mod timing;
 
 #[cfg(feature = "self-check")]
 pub mod broken;
+pub mod crash;
 #[cfg(feature = "proxy")]
 mod proxy;
 #[cfg(feature = "self-check")]

@@ -209,7 +209,8 @@ impl SessionOptions {
 
     /// Leaves out a touch, and with `rolling` the cookie, when less than this has passed since the
     /// last one. The session then ends up to this much earlier than its max age after the last
-    /// request.
+    /// request; from the max age on, touches are left out altogether, and a session ends its max
+    /// age after its last change however often it is used.
     pub fn touch_after(mut self, touch_after: Duration) -> Self {
         self.touch_after = touch_after;
         self

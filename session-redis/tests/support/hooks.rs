@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
-use session_conformance::{Hooks, NotRun, Proxy, Write};
+use session_conformance::{Hooks, NotRun, Proxy, Write, crash};
 use session_core::{Clock, Record, SessionId, StoredExpiry};
+use session_redis::RedisStore;
 
-use super::crash;
 use super::server::Server;
 
 pub(crate) struct Behind {
@@ -122,7 +122,10 @@ impl Hooks for Behind {
     }
 
     async fn write_and_crash(&self, writes: Vec<Write>) -> Result<(), NotRun> {
-        crash::write_and_crash(&self.server.url(), &self.prefix, &writes)
+        crash::Child::test("support::hooks::writes_and_is_killed")
+            .argument(self.server.url())
+            .argument(&self.prefix)
+            .write(&writes)
     }
 
     async fn load_fixture(&self) -> Result<Vec<(SessionId, Record)>, NotRun> {
@@ -156,4 +159,15 @@ impl Hooks for Behind {
             .map(|key| String::from_utf8_lossy(&key).into_owned())
             .collect())
     }
+}
+
+/// Not a test of its own: where the process of [`Hooks::write_and_crash`] begins.
+#[test]
+fn writes_and_is_killed() {
+    crash::child(async |arguments| {
+        let [url, prefix] = &arguments[..] else {
+            panic!("a URL and a prefix");
+        };
+        RedisStore::builder().prefix(prefix).connect(url).await
+    });
 }

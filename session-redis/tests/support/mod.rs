@@ -6,7 +6,6 @@
     reason = "only tests come here"
 )]
 
-pub(crate) mod crash;
 pub(crate) mod harness;
 pub(crate) mod hooks;
 pub(crate) mod server;

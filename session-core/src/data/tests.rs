@@ -1,0 +1,179 @@
+use super::*;
+
+const COOKIE: &str =
+    r#""cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}"#;
+
+fn rewrite(row: &str) -> String {
+    let (data, cookie) = Data::parse(&row.into()).unwrap();
+    data.to_json(&cookie)
+}
+
+#[test]
+fn what_nobody_touches_goes_back_byte_for_byte() {
+    let deep = format!("{}1{}", "[".repeat(3_000), "]".repeat(3_000));
+    let members = [
+        r#""float":1.0,"small":1e-7,"minus":-0,"huge":123456789012345678901234567890"#,
+        r#""lone":"\ud800","pair":"\ud83d\ude00","line":"\u2028","nul":"\u0000""#,
+        r#""spaced": {"a" : [1, 2]} "#,
+        r#""a.b":1,"$c":2,"q\"uote":3,"\u00e9":4,"\ud800":5,"":6"#,
+        r#""10":1,"2":2"#,
+        &format!(r#""deep":{deep}"#),
+    ];
+    for member in members {
+        let row = format!("{{{COOKIE},{}}}", member.trim());
+        // Spaces between tokens are not part of a value, those within are.
+        let expected = row.replace(r#""spaced": {"#, r#""spaced":{"#);
+        assert_eq!(rewrite(&row), expected);
+    }
+}
+
+#[test]
+fn the_cookie_keeps_its_place() {
+    for row in [
+        format!(r#"{{"a":1,{COOKIE},"b":2}}"#),
+        format!(r#"{{"a":1,"b":2,{COOKIE}}}"#),
+        format!(r#"{{{COOKIE}}}"#),
+    ] {
+        assert_eq!(rewrite(&row), row);
+    }
+    let (mut data, cookie) = Data::parse(&format!(r#"{{"a":1,{COOKIE},"b":2}}"#).into()).unwrap();
+    assert!(data.remove("a"));
+    data.insert("c", &3).unwrap();
+    assert_eq!(
+        data.to_json(&cookie),
+        format!(r#"{{{COOKIE},"b":2,"c":3}}"#)
+    );
+}
+
+#[test]
+fn a_repeated_key_has_its_last_value_in_its_first_place() {
+    let row = format!(r#"{{{COOKIE},"a":1,"b":2,"a":3,"\u0061":4}}"#);
+    assert_eq!(rewrite(&row), format!(r#"{{{COOKIE},"a":4,"b":2}}"#));
+}
+
+#[test]
+fn a_repeated_key_among_many_is_one_like_any_other() {
+    let keys = |value: usize| (0..100).map(move |key| format!(r#","key{key}":{value}"#));
+    let (once, twice): (String, String) = (keys(2).collect(), keys(1).chain(keys(2)).collect());
+    let row = format!(r#"{{{COOKIE}{twice},"\u006bey7":3,"\ud800":1,"\ud800":2}}"#);
+    let expected = format!(r#"{{{COOKIE}{once},"\ud800":1,"\ud800":2}}"#);
+    assert_eq!(
+        rewrite(&row),
+        expected.replace(r#""key7":2"#, r#""key7":3"#)
+    );
+}
+
+#[test]
+fn reserved_keys_vanish_on_load_and_are_refused_on_insert() {
+    let row = format!(r#"{{"id":"x",{COOKIE},"toString":1,"__proto__":{{"a":1}},"ok":1}}"#);
+    assert_eq!(rewrite(&row), format!(r#"{{{COOKIE},"ok":1}}"#));
+    for key in RESERVED_KEYS {
+        let error = Data::new().insert(key, &1).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ReservedKey);
+        assert!(error.to_string().contains("choose another key"));
+    }
+}
+
+#[test]
+fn keys_are_found_by_their_meaning() {
+    let row = format!(r#"{{{COOKIE},"\u00e9":1,"a\\b":2,"q\"":3,"\ud800":4}}"#);
+    let (mut data, _) = Data::parse(&row.into()).unwrap();
+    assert_eq!(data.get::<u8>("é").unwrap(), Some(1));
+    assert_eq!(data.get::<u8>("a\\b").unwrap(), Some(2));
+    assert_eq!(data.get::<u8>("q\"").unwrap(), Some(3));
+    assert_eq!(data.raw("\\ud800"), None);
+    assert_eq!(data.raw(r"\u00e9"), None);
+    assert_eq!(data.len(), 4);
+    assert_eq!(data.keys().collect::<Vec<_>>(), ["é", "a\\b", "q\""]);
+    data.insert("é", &5).unwrap();
+    data.insert("new\n", &6).unwrap();
+    assert_eq!(data.get::<u8>("é").unwrap(), Some(5));
+    assert_eq!(data.raw("new\n"), Some("6"));
+    assert_eq!(data.len(), 5);
+}
+
+#[test]
+fn retain_keeps_the_order_and_the_cookies_place() {
+    let row = format!(r#"{{"a":1,"b":2,{COOKIE},"c":3,"d":4}}"#);
+    let (mut data, cookie) = Data::parse(&row.into()).unwrap();
+    data.retain(&["d".into(), "b".into(), "none".into()]);
+    assert_eq!(
+        data.to_json(&cookie),
+        format!(r#"{{"b":2,{COOKIE},"d":4}}"#)
+    );
+}
+
+#[test]
+fn a_difference_from_the_source_is_one_of_content() {
+    let row = format!(r#"{{{COOKIE},"a":1,"b":2,"a":3}}"#);
+    let (original, _) = Data::parse(&row.into()).unwrap();
+    let after = |edit: fn(&mut Data)| {
+        let mut data = original.clone();
+        edit(&mut data);
+        data.differs_from_source()
+    };
+    assert!(!after(|_| ()));
+    assert!(!after(|data| data.insert("a", &3).unwrap()));
+    assert!(after(|data| data.insert("a", &1).unwrap()));
+    assert!(!after(|data| {
+        data.insert("a", &1).unwrap();
+        data.insert("a", &3).unwrap();
+        data.insert("c", &1).unwrap();
+        data.remove("c");
+    }));
+    assert!(after(|data| assert!(data.remove("a"))));
+    assert!(after(|data| {
+        data.remove("a");
+        data.insert("a", &3).unwrap();
+    }));
+    assert!(after(|data| {
+        data.remove("b");
+        data.insert("c", &2).unwrap();
+    }));
+    assert!(after(Data::clear));
+    assert!(!Data::new().differs_from_source());
+}
+
+#[test]
+fn rows_that_are_no_sessions_are_refused_without_showing_them() {
+    for row in [
+        "",
+        "null",
+        "[1]",
+        "1",
+        "\"secret\"",
+        r#"{"a":"secret"}"#,
+        r#"{"cookie":null}"#,
+        r#"{"cookie":"secret"}"#,
+        r#"{"cookie":1}"#,
+        r#"{"cookie":{}} trailing"#,
+        r#"{"cookie":{},"a":secret}"#,
+        r#"{"cookie":{}"#,
+        r#"{"cookie":{"path":}}"#,
+    ] {
+        let error = Data::parse(&row.into()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode, "{row}");
+        assert!(
+            !format!("{error} {error:?}").contains("secret"),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn a_value_of_another_type_is_named_but_not_shown() {
+    let mut data = Data::new();
+    data.insert("name", "hunter2").unwrap();
+    let error = data.get::<u32>("name").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Decode);
+    let text = format!("{error} {error:?}");
+    assert!(text.contains("`name` cannot be read as u32"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_eq!(
+        data.get::<Option<String>>("name")
+            .unwrap()
+            .flatten()
+            .as_deref(),
+        Some("hunter2")
+    );
+}
