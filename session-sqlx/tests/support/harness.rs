@@ -1,8 +1,10 @@
 //! How the suite opens the store.
 
-use session_conformance::{Backend, Harness, Namespace, Need, NotRun, Opening, Time};
+use session_conformance::{Backend, Harness, Namespace, Need, NotRun, Opening, Proxy, Time};
 use session_core::Capabilities;
 use session_sqlx::{Database, Schema, SqlxStore};
+
+use test_servers::{Kind, Server};
 
 use super::hooks::Behind;
 use super::rows::Rows;
@@ -14,6 +16,17 @@ const EMBEDDED: Backend = Backend::EMBEDDED
     .offers(Need::Schema)
     .offers(Need::Crash)
     .offers(Need::Fixture);
+
+const SERVER: Backend = Backend::SERVER
+    .offers(Need::Undecodable)
+    .offers(Need::Fault)
+    .offers(Need::RoundTrips)
+    .offers(Need::Foreign)
+    .offers(Need::Count)
+    .offers(Need::Schema)
+    .offers(Need::Crash)
+    .offers(Need::Fixture)
+    .lacks(Need::Skew, "the store's clock decides, and no other one");
 
 /// A harness of one schema on one database.
 macro_rules! harness {
@@ -37,32 +50,76 @@ harness!(
     NativeSqlite,
     Sqlite,
     Native,
-    "session-sqlx, SQLite, native",
+    "native schema, SQLite",
     EMBEDDED
 );
 harness!(
     ConnectSqlite3,
     Sqlite,
     ConnectSqlite3,
-    "session-sqlx, connect-sqlite3",
+    "connect-sqlite3",
     EMBEDDED
 );
 harness!(
     BetterSqlite3,
     Sqlite,
     BetterSqlite3,
-    "session-sqlx, better-sqlite3-session-store",
+    "better-sqlite3-session-store",
     EMBEDDED
+);
+harness!(
+    NativePostgres,
+    Postgres,
+    Native,
+    "native schema, PostgreSQL",
+    SERVER
+);
+harness!(
+    ConnectPgSimple,
+    Postgres,
+    ConnectPgSimple,
+    "connect-pg-simple",
+    SERVER
+);
+harness!(
+    NativeMariaDb,
+    MySql,
+    Native,
+    "native schema, MariaDB",
+    SERVER
+);
+harness!(
+    ExpressMysqlSession,
+    MySql,
+    ExpressMysqlSession,
+    "express-mysql-session",
+    SERVER
 );
 
+/// The server of a database; SQLite has none.
+pub(crate) fn server(database: Database) -> Option<Result<&'static Server, String>> {
+    match database {
+        Database::Postgres => Some(Server::shared(Kind::Postgres)),
+        Database::MySql => Some(Server::shared(Kind::MariaDb)),
+        _ => None,
+    }
+}
+
 async fn open(database: Database, schema: Schema, opening: Opening) -> Result<Namespace, NotRun> {
-    let (url, through, proxy, secrets) = match database {
-        _ => {
+    let server = server(database).transpose().map_err(NotRun::because)?;
+    let (url, through, proxy) = match server {
+        Some(server) => {
+            let proxy = Proxy::start(server.address())?;
+            (server.url(), server.url_at(proxy.address()), Some(proxy))
+        }
+        None => {
             let directory = std::env::temp_dir().join("session-sqlx-tests");
             std::fs::create_dir_all(&directory)?;
-            let file = directory.join(&opening.namespace);
-            let url = format!("sqlite:{}?mode=rwc", file.display());
-            (url.clone(), url, None, Vec::<String>::new())
+            let url = format!(
+                "sqlite:{}?mode=rwc",
+                directory.join(&opening.namespace).display()
+            );
+            (url.clone(), url, None)
         }
     };
     // A name that ends whatever takes it for a part of a statement.
@@ -86,8 +143,10 @@ async fn open(database: Database, schema: Schema, opening: Opening) -> Result<Na
         proxy,
         clock: opening.clock,
     });
-    for secret in secrets {
-        namespace = namespace.with_secret(secret);
+    if let Some(server) = server {
+        namespace = namespace
+            .with_secret(server.password())
+            .with_secret(through);
     }
     Ok(namespace)
 }
