@@ -49,6 +49,11 @@ impl Rows {
         self.number(&count).await
     }
 
+    pub(crate) async fn drop_table(&self) {
+        let drop = format!("DROP TABLE IF EXISTS {}", self.table());
+        self.execute(&drop).await.unwrap();
+    }
+
     /// The table's name, quoted.
     pub(crate) fn table(&self) -> String {
         self.quoted(&self.table)
