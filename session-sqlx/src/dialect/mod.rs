@@ -46,8 +46,9 @@ pub(crate) const IDS: [&str; 2] = [
     "SELECT 1, NULL, {sid} FROM {table} WHERE {live} ORDER BY {sid} LIMIT {limit}",
     "SELECT 1, NULL, {sid} FROM {table} WHERE {live} AND {sid} > {id} ORDER BY {sid} LIMIT {limit}",
 ];
-/// Fails unless the table has the columns.
-pub(crate) const CHECK: &str = "SELECT {end out}, {data out}, {sid} FROM {table} LIMIT 0";
+/// Fails unless the table has the columns, and the server knows the time zone.
+pub(crate) const CHECK: &str =
+    "SELECT {end out}, {data out}, {sid} FROM {table} WHERE {live} LIMIT 0";
 
 /// What the database says of a statement that is no question.
 #[derive(Clone, Copy, Debug, Default)]

@@ -6,8 +6,9 @@ use super::{Dialect, Done, Outcome, Reason};
 use crate::driver::Driver;
 use crate::layout::{LAST_DATE, Layout};
 
+/// In double quotes, the name of a column that is not there would be taken for a string.
 pub(crate) const DIALECT: Dialect = Dialect {
-    quote: '"',
+    quote: '`',
     numbered: true,
     longest_name: 64,
     get: "SELECT {end out}, {data out} FROM {table} WHERE {sid} = {id} AND {live}",

@@ -17,8 +17,8 @@ async fn a_read_over_a_dead_connection_is_sent_again_and_a_write_is_not() {
         let rows = rows(database, Schema::Native);
         let server = server(database).unwrap().unwrap();
         let proxy = Proxy::start(server.address()).unwrap();
-        let store = builder(&rows).connect(&server.url_at(proxy.address()));
-        let store = store.await.unwrap();
+        let url = server.url_at(proxy.address());
+        let store = builder(&rows).connect(&url).await.unwrap();
         store.migrate().await.unwrap();
         let (x, record) = (id("x"), record("a", in_an_hour()));
         store.set(&x, &record).await.unwrap();
@@ -39,8 +39,7 @@ async fn a_read_over_a_dead_connection_is_sent_again_and_a_write_is_not() {
 
         // A connection that was not used for a while is asked first.
         let careful = builder(&rows).trust_idle(Duration::ZERO);
-        let careful = careful.connect(&server.url_at(proxy.address())).await;
-        let careful = careful.unwrap();
+        let careful = careful.connect(&url).await.unwrap();
         careful.set(&x, &record).await.unwrap();
         lose();
         careful.set(&x, &record).await.unwrap();

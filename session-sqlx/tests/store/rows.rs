@@ -12,8 +12,11 @@ const NOW: u64 = 1_767_323_045_678;
 
 /// The expiry of a row as text, and how Node asks whether the session has not ended at a time in
 /// milliseconds.
-fn node(schema: Schema) -> (&'static str, fn(u64) -> String) {
+fn node(database: Database, schema: Schema) -> (&'static str, fn(u64) -> String) {
     match schema {
+        Schema::Native if database == Database::Postgres => {
+            ("expires::text", |now| format!("expires > {now}"))
+        }
         Schema::ConnectPgSimple => ("expire::text", |now| {
             format!(
                 "expire >= to_timestamp({}) AT TIME ZONE 'UTC'",
@@ -48,7 +51,7 @@ async fn node_reads_our_rows_and_ends_them_when_we_do() {
         store.set(&id("SID"), &record).await.unwrap();
 
         let ([_, json, _], table) = (rows.columns(), rows.table());
-        let (text, live) = node(schema);
+        let (text, live) = node(database, schema);
         let text_of = match database {
             Database::Postgres if schema == Schema::Native => {
                 format!("convert_from({json}, 'UTF8')")
