@@ -1,26 +1,10 @@
 // Starts the demo as its README does, on a free port.
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
+import * as example from "../example.js";
 
 /** Builds the demo and answers with the path of its program. */
-export async function build() {
-  const { stdout } = await promisify(execFile)(
-    "cargo",
-    ["build", "--locked", "--example", "views", "--message-format=json-render-diagnostics"],
-    { cwd: root, maxBuffer: 1 << 26 },
-  );
-  for (const line of stdout.split("\n")) {
-    const message = line === "" ? {} : JSON.parse(line);
-    if (message.reason === "compiler-artifact" && message.target.name === "views" && message.executable) {
-      return message.executable;
-    }
-  }
-  throw new Error("cargo build named no program for the example");
-}
+export const build = () => example.build("views");
 
 /** Runs the program with these variables until it ends by itself. */
 export function run(program, variables) {
