@@ -48,13 +48,3 @@ export async function start(runtime, store, options) {
     },
   };
 }
-
-/** Starts one probe of each runtime over the same store, for as long as `work` takes. */
-export async function withProbes(store, options, work) {
-  const probes = await Promise.all(["node", "rust"].map((runtime) => start(runtime, store, options)));
-  try {
-    return await work(...probes);
-  } finally {
-    await Promise.all(probes.map((probe) => probe.stop()));
-  }
-}

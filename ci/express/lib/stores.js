@@ -16,6 +16,19 @@ export function parseSqlite(url) {
   return { path, preset };
 }
 
+/** `mysql://USER:PASSWORD@HOST:PORT/DATABASE` as mysql2 takes it. */
+export function parseMysql(url) {
+  const { hostname, port, username, password, pathname, searchParams } = new URL(url);
+  return {
+    host: decodeURIComponent(hostname),
+    port: Number(port || 3306),
+    user: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+    database: decodeURIComponent(pathname.slice(1)),
+    socketPath: searchParams.get("socket") ?? undefined,
+  };
+}
+
 /** Opens the store of `url`. */
 export async function open(url) {
   const scheme = url.split(":")[0];
@@ -41,15 +54,7 @@ export async function open(url) {
     case "mysql":
     case "mariadb": {
       const MySqlStore = require("express-mysql-session")(session);
-      const { hostname, port, username, password, pathname, searchParams } = new URL(url);
-      const store = new MySqlStore({
-        host: decodeURIComponent(hostname),
-        port: Number(port || 3306),
-        user: decodeURIComponent(username),
-        password: decodeURIComponent(password),
-        database: decodeURIComponent(pathname.slice(1)),
-        socketPath: searchParams.get("socket") ?? undefined,
-      });
+      const store = new MySqlStore(parseMysql(url));
       await store.onReady();
       return store;
     }
