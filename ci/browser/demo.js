@@ -1,29 +1,13 @@
 // Starts the demo as its README does, on a free port.
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
+import * as example from "../example.js";
 
 /** Builds the demo and answers with the path of its program. */
-export async function build() {
-  const { stdout } = await promisify(execFile)(
-    "cargo",
-    ["build", "--locked", "--example", "views", "--message-format=json-render-diagnostics"],
-    { cwd: root, maxBuffer: 1 << 26 },
-  );
-  for (const line of stdout.split("\n")) {
-    const message = line === "" ? {} : JSON.parse(line);
-    if (message.reason === "compiler-artifact" && message.target.name === "views" && message.executable) {
-      return message.executable;
-    }
-  }
-  throw new Error("cargo build named no program for the example");
-}
+export const build = () => example.build("views");
 
 /** A directory for a demo's files, for as long as `use` takes. */
 export async function inDirectory(use) {
