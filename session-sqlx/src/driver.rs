@@ -131,7 +131,7 @@ where
             }
             run::<DB>(&mut connection, SqlStr::from_static("COMMIT")).await
         };
-        run.await.map_err(Failure::talking::<DB>)?;
+        run.await.map_err(|error| Failure::talking::<DB>(&error))?;
         connection.give_back();
         Ok(())
     }

@@ -53,7 +53,7 @@ async fn every_operation_is_one_round_trip() {
             check("ids");
             assert_eq!(store.all().collect::<Vec<_>>().await.len(), 1);
             check("all");
-            store.sweep(10).await.unwrap();
+            let _ = store.sweep(10).await.unwrap();
             check("sweep");
             store.destroy(&x).await.unwrap();
             check("destroy");
