@@ -26,7 +26,6 @@ mod store;
 mod sweeper;
 mod target;
 mod template;
-mod time;
 mod walk;
 
 pub use builder::SqlxStoreBuilder;
