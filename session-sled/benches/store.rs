@@ -23,7 +23,8 @@ struct Fixture {
 }
 
 static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
-    let directory = tempfile::tempdir().unwrap();
+    // A static is not dropped: what stays behind is in the target directory.
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let db = sled::open(directory.path()).unwrap();
     let raw = db.open_tree("raw").unwrap();
     let store = SledStore::builder().build_on(&db).unwrap();

@@ -20,7 +20,7 @@ use crate::walk;
 ///
 /// Clones are handles on the same sessions, and so are stores of one
 /// [`namespace`](SledStoreBuilder::namespace) on one `sled::Db`. The database closes, flushed, with
-/// the last of them.
+/// the last of them: that drop waits for the disk.
 ///
 /// # Writes
 ///
