@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use session_core::{Clock, Result};
@@ -204,7 +205,7 @@ impl SqlxStoreBuilder {
             zone: zone(&self.time_zone)?,
         };
         names.check(dialect.longest_name)?;
-        Ok(SqlxStore::new(Inner {
+        Ok(SqlxStore::new(Arc::new(Inner {
             statements: Statements::new(dialect, layout, &names),
             backend: target.open(self.limits),
             database,
@@ -213,6 +214,6 @@ impl SqlxStoreBuilder {
             capabilities: schema.capabilities(database).with_default_ttl(self.ttl),
             clock: self.clock,
             table: names.table,
-        }))
+        })))
     }
 }

@@ -16,6 +16,9 @@ use crate::template::{Parameter, Statement};
 
 /// A driver of sqlx: what its types do not say.
 pub(crate) trait Driver: Database {
+    /// What begins a transaction that is to write.
+    const BEGIN: &'static str = "BEGIN";
+
     /// Its connections work on the runtime alone on which they were made.
     const BOUND_TO_RUNTIME: bool;
 
@@ -125,13 +128,13 @@ where
     async fn script(&self, statements: &[Statement]) -> Result<(), Failure> {
         let mut connection = self.take().await?;
         let run = async {
-            run::<DB>(&mut connection, SqlStr::from_static("BEGIN")).await?;
+            run::<DB>(&mut connection, SqlStr::from_static(DB::BEGIN)).await?;
             for statement in statements {
                 run::<DB>(&mut connection, statement.text.clone()).await?;
             }
             run::<DB>(&mut connection, SqlStr::from_static("COMMIT")).await
         };
-        run.await.map_err(Failure::talking::<DB>)?;
+        run.await.map_err(|error| Failure::talking::<DB>(&error))?;
         connection.give_back();
         Ok(())
     }

@@ -32,12 +32,12 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) fn connecting<DB: Driver>(error: sqlx::Error) -> Self {
-        Self::new::<DB>(&error, true)
+    pub(crate) fn connecting<DB: Driver>(error: &sqlx::Error) -> Self {
+        Self::new::<DB>(error, true)
     }
 
-    pub(crate) fn talking<DB: Driver>(error: sqlx::Error) -> Self {
-        Self::new::<DB>(&error, false)
+    pub(crate) fn talking<DB: Driver>(error: &sqlx::Error) -> Self {
+        Self::new::<DB>(error, false)
     }
 
     fn new<DB: Driver>(error: &sqlx::Error, connecting: bool) -> Self {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use session_core::{Capabilities, StoredExpiry};
+use session_core::Capabilities;
 
 use crate::{Database, Schema};
 
@@ -50,17 +50,6 @@ impl Layout {
             millis.saturating_add(self.step - up)
         };
         whole.clamp(0, self.last)
-    }
-
-    /// What the column's value means, when the JSON beside it says `in_json`.
-    pub(crate) fn expiry(&self, millis: i64, in_json: Option<i64>) -> StoredExpiry {
-        if millis < self.last {
-            return StoredExpiry::At(crate::time::from_millis(millis));
-        }
-        match in_json {
-            Some(json) if json >= self.last => StoredExpiry::InJson,
-            _ => StoredExpiry::Never,
-        }
     }
 }
 

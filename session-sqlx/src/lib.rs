@@ -1,4 +1,17 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "what one database needs and another one does not")
+)]
+#![cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(
+        unused_imports,
+        unused_variables,
+        unreachable_code,
+        reason = "without a database there is nothing to store in; every URL says so"
+    )
+)]
 
 mod builder;
 mod dialect;
@@ -13,7 +26,6 @@ mod store;
 mod sweeper;
 mod target;
 mod template;
-mod time;
 mod walk;
 
 pub use builder::SqlxStoreBuilder;

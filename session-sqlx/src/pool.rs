@@ -83,7 +83,7 @@ impl<DB: Driver> Pool<DB> {
                 Ok(connection)
             }
             .await;
-            let connection = connected.map_err(Failure::connecting::<DB>)?;
+            let connection = connected.map_err(|error| Failure::connecting::<DB>(&error))?;
             Ok(Taken::new(self, permit, connection, true))
         };
         match timeout(self.limits.connect, taking).await {
@@ -98,7 +98,7 @@ impl<DB: Driver> Pool<DB> {
         asking: impl Future<Output = sqlx::Result<T>>,
     ) -> Result<T, Failure> {
         match timeout(self.limits.response, asking).await {
-            Ok(answer) => answer.map_err(Failure::talking::<DB>),
+            Ok(answer) => answer.map_err(|error| Failure::talking::<DB>(&error)),
             Err(_) => Err(Failure::Late),
         }
     }

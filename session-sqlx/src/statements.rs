@@ -1,4 +1,4 @@
-use crate::dialect::{ALL, CHECK, CLEAR, DESTROY, Dialect, EXPIRED, FIND, IDS, LENGTH};
+use crate::dialect::{ALL, CHECK, CLEAR, DESTROY, Dialect, EXPIRED, FIND, GET, IDS, LENGTH, TOUCH};
 use crate::layout::Layout;
 use crate::names::Names;
 use crate::template::Statement;
@@ -28,10 +28,10 @@ impl Statements {
     pub(crate) fn new(dialect: &'static Dialect, layout: &Layout, names: &Names) -> Self {
         let statement = |template| Statement::new(template, dialect, layout, names);
         Self {
-            get: statement(dialect.get),
+            get: statement(GET),
             set: statement(dialect.set),
             destroy: statement(DESTROY),
-            touch: statement(dialect.touch),
+            touch: statement(TOUCH),
             create: statement(dialect.create),
             replace: statement(dialect.replace),
             find: statement(FIND),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use session_core::{
     Capabilities, Clock, Created, Error, ErrorKind, Record, Replaced, Result, SessionCookie,
-    SessionId, Store, StoreStream, Swept, Touched,
+    SessionId, Store, StoreStream, StoredExpiry, Swept, Touched,
 };
 
 use crate::dialect::{Dialect, Outcome};
@@ -15,7 +15,6 @@ use crate::layout::Layout;
 use crate::statements::Statements;
 use crate::sweeper::Sweeper;
 use crate::template::Statement;
-use crate::time::{from_millis, to_millis};
 use crate::walk::Walk;
 use crate::{Database, SqlxStoreBuilder};
 
@@ -84,8 +83,8 @@ impl SqlxStore {
         Self::builder().connect(url).await
     }
 
-    pub(crate) fn new(inner: Inner) -> Self {
-        Self(Arc::new(inner))
+    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        Self(inner)
     }
 
     pub(crate) fn inner(&self) -> &Inner {
@@ -125,7 +124,7 @@ impl SqlxStore {
     ///
     /// Outside of a tokio runtime.
     pub fn sweeper(&self, interval: Duration) -> Sweeper {
-        Sweeper::start(self.clone(), interval)
+        Sweeper::start(Arc::downgrade(&self.0), interval)
     }
 
     pub(crate) async fn ask(
@@ -152,7 +151,7 @@ impl SqlxStore {
             ..
         } = &*self.0;
         let millis = match (expires, capabilities.default_ttl) {
-            (Some(expires), _) => to_millis(expires),
+            (Some(expires), _) => Clock::to_millis(expires),
             (None, Some(ttl)) => clock
                 .now_millis()
                 .saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)),
@@ -201,11 +200,14 @@ impl SqlxStore {
         let text = String::from_utf8(data).map_err(|_| broken("the text is not UTF-8"))?;
         let layout = self.0.layout;
         if end < layout.last {
-            return Record::decode(text, session_core::StoredExpiry::At(from_millis(end)));
+            return Record::decode(text, StoredExpiry::At(Clock::from_millis(end)));
         }
-        let record = Record::decode(text, session_core::StoredExpiry::InJson)?;
-        let expiry = layout.expiry(end, record.expires().map(to_millis));
-        Ok(record.with_stored_expires(expiry))
+        // The JSON may know more than that it is beyond the column's last time.
+        let record = Record::decode(text, StoredExpiry::InJson)?;
+        match record.expires() {
+            Some(expires) if Clock::to_millis(expires) >= layout.last => Ok(record),
+            _ => Ok(record.with_stored_expires(StoredExpiry::Never)),
+        }
     }
 }
 

@@ -155,3 +155,54 @@ impl Renderer<'_> {
         self.text.push(quote);
     }
 }
+
+#[cfg(all(test, feature = "mysql", feature = "postgres"))]
+mod tests {
+    use super::*;
+    use crate::dialect::{FIND, mysql, postgres};
+
+    fn names(table: &str) -> Names {
+        Names {
+            schema: Some("shop".into()),
+            table: table.into(),
+            id: "{id}".into(),
+            data: "sess".into(),
+            end: "expire".into(),
+            zone: "'UTC'".into(),
+        }
+    }
+
+    #[test]
+    fn names_are_quoted_and_never_taken_for_words() {
+        let layout = &postgres::NATIVE;
+        let find = Statement::new(FIND, &postgres::DIALECT, layout, &names("a\"b"));
+        assert_eq!(
+            find.text.as_str(),
+            r#"SELECT 1 FROM "shop"."a""b" WHERE "{id}" = $1 AND "expire" > $2"#
+        );
+        assert_eq!(find.parameters, [Parameter::Id, Parameter::Now]);
+        assert!(find.reads);
+    }
+
+    #[test]
+    fn parameters_are_named_once_or_bound_in_their_order() {
+        use Parameter::{Data, Expires, Id, Now, Old};
+        let one = Statement::new(
+            postgres::DIALECT.replace,
+            &postgres::DIALECT,
+            &postgres::CONNECT_PG_SIMPLE,
+            &names("t"),
+        );
+        assert_eq!(one.parameters, [Data, Expires, Id, Now, Old]);
+        assert!(!one.reads);
+        let two = Statement::new(
+            mysql::DIALECT.replace,
+            &mysql::DIALECT,
+            &mysql::EXPRESS_MYSQL_SESSION,
+            &names("t`"),
+        );
+        assert_eq!(two.parameters, [Old, Expires, Old, Data, Id, Now]);
+        assert!(two.text.as_str().starts_with("UPDATE `shop`.`t``` SET"));
+        assert_eq!(two.text.as_str().matches('?').count(), 6);
+    }
+}

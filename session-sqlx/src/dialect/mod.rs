@@ -8,6 +8,8 @@ pub(crate) mod postgres;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 
+use crate::layout::{LAST_DATE, Layout};
+
 /// How a database wants to be asked.
 #[derive(Debug)]
 pub(crate) struct Dialect {
@@ -17,9 +19,7 @@ pub(crate) struct Dialect {
     pub(crate) numbered: bool,
     /// The longest identifier in bytes.
     pub(crate) longest_name: usize,
-    pub(crate) get: &'static str,
     pub(crate) set: &'static str,
-    pub(crate) touch: &'static str,
     pub(crate) create: &'static str,
     pub(crate) replace: &'static str,
     pub(crate) sweep: &'static str,
@@ -29,6 +29,9 @@ pub(crate) struct Dialect {
 }
 
 /// These are the same everywhere.
+pub(crate) const GET: &str =
+    "SELECT {end out}, {data out} FROM {table} WHERE {sid} = {id} AND {live}";
+pub(crate) const TOUCH: &str = "UPDATE {table} SET {end} = {end in} WHERE {sid} = {id} AND {live}";
 pub(crate) const DESTROY: &str = "DELETE FROM {table} WHERE {sid} = {id}";
 pub(crate) const CLEAR: &str = "DELETE FROM {table}";
 pub(crate) const LENGTH: &str = "SELECT count(*) FROM {table} WHERE {live}";
@@ -49,6 +52,37 @@ pub(crate) const IDS: [&str; 2] = [
 /// Fails unless the table has the columns, and the server knows the time zone.
 pub(crate) const CHECK: &str =
     "SELECT {end out}, {data out}, {sid} FROM {table} WHERE {live} LIMIT 0";
+
+/// The upserts of SQLite and PostgreSQL. `create` takes over the row of what has ended, in the same
+/// statement.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const SET: &str = "INSERT INTO {table} ({sid}, {json}, {end}) \
+     VALUES ({id}, {data in}, {end in}) \
+     ON CONFLICT ({sid}) DO UPDATE SET {json} = excluded.{json}, {end} = excluded.{end}";
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const CREATE: &str = "INSERT INTO {table} AS kept ({sid}, {json}, {end}) \
+     VALUES ({id}, {data in}, {end in}) \
+     ON CONFLICT ({sid}) DO UPDATE SET {json} = excluded.{json}, {end} = excluded.{end} \
+     WHERE NOT ({kept live})";
+
+/// This crate's own table, but for what creates it.
+pub(crate) const PLAIN: Layout = Layout {
+    table: "sessions",
+    id: "id",
+    data: "data",
+    end: "expires",
+    create: &[],
+    binary: true,
+    data_in: "{data}",
+    data_out: "{json}",
+    same: "{json} = {old}",
+    end_in: "{expires}",
+    end_out: "{end}",
+    live: "{end} > {now}",
+    step: 1,
+    last: LAST_DATE,
+    pads: false,
+};
 
 /// What the database says of a statement that is no question.
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,9 +2,9 @@ use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySqlConnection, MySqlDatabaseError, MySqlQueryResult};
 use sqlx::{Executor, MySql};
 
-use super::{Dialect, Done, Outcome, REPLACED, Reason};
+use super::{Dialect, Done, Outcome, PLAIN, REPLACED, Reason};
 use crate::driver::Driver;
-use crate::layout::{LAST_DATE, Layout};
+use crate::layout::Layout;
 
 /// `VALUES()` and not a row alias: MariaDB has none, and MySQL 8 takes both. A number that goes
 /// through `LAST_INSERT_ID` comes back with the answer, and says what an upsert or an update has
@@ -13,10 +13,8 @@ pub(crate) const DIALECT: Dialect = Dialect {
     quote: '`',
     numbered: false,
     longest_name: 64,
-    get: "SELECT {end out}, {data out} FROM {table} WHERE {sid} = {id} AND {live}",
     set: "INSERT INTO {table} ({sid}, {json}, {end}) VALUES ({id}, {data in}, {end in}) \
           ON DUPLICATE KEY UPDATE {json} = VALUES({json}), {end} = VALUES({end})",
-    touch: "UPDATE {table} SET {end} = {end in} WHERE {sid} = {id} AND {live}",
     create: "INSERT INTO {table} ({sid}, {json}, {end}) VALUES ({id}, {data in}, {end in}) \
              ON DUPLICATE KEY UPDATE \
              {json} = IF({live}, IF(LAST_INSERT_ID(1), {json}, {json}), VALUES({json})), \
@@ -35,24 +33,11 @@ pub(crate) const DIALECT: Dialect = Dialect {
 };
 
 pub(crate) const NATIVE: Layout = Layout {
-    table: "sessions",
-    id: "id",
-    data: "data",
-    end: "expires",
     create: &[
         "CREATE TABLE IF NOT EXISTS {table} ({sid} VARBINARY(255) NOT NULL PRIMARY KEY, \
          {json} LONGBLOB NOT NULL, {end} BIGINT NOT NULL, KEY {index} ({end})) ENGINE=InnoDB",
     ],
-    binary: true,
-    data_in: "{data}",
-    data_out: "{json}",
-    same: "{json} = {old}",
-    end_in: "{expires}",
-    end_out: "{end}",
-    live: "{end} > {now}",
-    step: 1,
-    last: LAST_DATE,
-    pads: false,
+    ..PLAIN
 };
 
 /// The collation pads: `'a'` and `'a '` are one key.

@@ -2,22 +2,16 @@ use sqlx::Postgres;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnection, PgQueryResult};
 
-use super::{Dialect, Done, Outcome, REPLACED, Reason};
+use super::{CREATE, Dialect, Done, Outcome, PLAIN, REPLACED, Reason, SET};
 use crate::driver::Driver;
-use crate::layout::{LAST_DATE, Layout};
+use crate::layout::Layout;
 
 pub(crate) const DIALECT: Dialect = Dialect {
     quote: '"',
     numbered: true,
     longest_name: 63,
-    get: "SELECT {end out}, {data out} FROM {table} WHERE {sid} = {id} AND {live}",
-    set: "INSERT INTO {table} ({sid}, {json}, {end}) VALUES ({id}, {data in}, {end in}) \
-          ON CONFLICT ({sid}) DO UPDATE SET {json} = excluded.{json}, {end} = excluded.{end}",
-    touch: "UPDATE {table} SET {end} = {end in} WHERE {sid} = {id} AND {live}",
-    create: "INSERT INTO {table} AS kept ({sid}, {json}, {end}) \
-             VALUES ({id}, {data in}, {end in}) \
-             ON CONFLICT ({sid}) DO UPDATE SET {json} = excluded.{json}, {end} = excluded.{end} \
-             WHERE NOT ({kept live})",
+    set: SET,
+    create: CREATE,
     // What was found counts only where nothing was written: it is what the statement saw at its
     // beginning, and another one may have written since.
     replace: "WITH written AS (UPDATE {table} SET {json} = {data in}, {end} = {end in} \
@@ -36,26 +30,13 @@ pub(crate) const DIALECT: Dialect = Dialect {
 };
 
 pub(crate) const NATIVE: Layout = Layout {
-    table: "sessions",
-    id: "id",
-    data: "data",
-    end: "expires",
     create: &[
         LOCK,
         "CREATE TABLE IF NOT EXISTS {table} \
          ({sid} bytea NOT NULL PRIMARY KEY, {json} bytea NOT NULL, {end} bigint NOT NULL)",
         "CREATE INDEX IF NOT EXISTS {index} ON {table} ({end})",
     ],
-    binary: true,
-    data_in: "{data}",
-    data_out: "{json}",
-    same: "{json} = {old}",
-    end_in: "{expires}",
-    end_out: "{end}",
-    live: "{end} > {now}",
-    step: 1,
-    last: LAST_DATE,
-    pads: false,
+    ..PLAIN
 };
 
 /// The column has no zone: what it says is the time in the zone of Node's connections.
@@ -80,8 +61,7 @@ pub(crate) const CONNECT_PG_SIMPLE: Layout = Layout {
               * 1000)::bigint",
     live: "{end} > to_timestamp({now}::bigint / 1000.0) AT TIME ZONE {zone}",
     step: 1_000,
-    last: LAST_DATE,
-    pads: false,
+    ..PLAIN
 };
 
 /// `IF NOT EXISTS` alone fails when two processes come at the same time. The number means nothing;

@@ -2,23 +2,17 @@ use sqlx::Sqlite;
 use sqlx::error::DatabaseError;
 use sqlx::sqlite::{SqliteConnection, SqliteQueryResult};
 
-use super::{Dialect, Done, Outcome, Reason};
+use super::{CREATE, Dialect, Done, Outcome, PLAIN, Reason, SET};
 use crate::driver::Driver;
-use crate::layout::{LAST_DATE, Layout};
+use crate::layout::Layout;
 
 /// In double quotes, the name of a column that is not there would be taken for a string.
 pub(crate) const DIALECT: Dialect = Dialect {
     quote: '`',
     numbered: true,
     longest_name: 64,
-    get: "SELECT {end out}, {data out} FROM {table} WHERE {sid} = {id} AND {live}",
-    set: "INSERT INTO {table} ({sid}, {json}, {end}) VALUES ({id}, {data in}, {end in}) \
-          ON CONFLICT ({sid}) DO UPDATE SET {json} = excluded.{json}, {end} = excluded.{end}",
-    touch: "UPDATE {table} SET {end} = {end in} WHERE {sid} = {id} AND {live}",
-    create: "INSERT INTO {table} AS kept ({sid}, {json}, {end}) \
-             VALUES ({id}, {data in}, {end in}) \
-             ON CONFLICT ({sid}) DO UPDATE SET {json} = excluded.{json}, {end} = excluded.{end} \
-             WHERE NOT ({kept live})",
+    set: SET,
+    create: CREATE,
     replace: "UPDATE {table} SET {json} = {data in}, {end} = {end in} \
               WHERE {sid} = {id} AND {live} AND {same}",
     sweep: "DELETE FROM {table} WHERE {sid} IN \
@@ -35,25 +29,13 @@ pub(crate) const DIALECT: Dialect = Dialect {
 };
 
 pub(crate) const NATIVE: Layout = Layout {
-    table: "sessions",
-    id: "id",
-    data: "data",
-    end: "expires",
     create: &[
         "CREATE TABLE IF NOT EXISTS {table} \
          ({sid} BLOB NOT NULL PRIMARY KEY, {json} BLOB NOT NULL, {end} INTEGER NOT NULL)",
         "CREATE INDEX IF NOT EXISTS {schema.}{index} ON {bare table} ({end})",
     ],
-    binary: true,
-    data_in: "{data}",
-    data_out: "{json}",
-    same: "{json} = {old}",
-    end_in: "{expires}",
     end_out: "iif(typeof({end}) = 'integer', {end}, NULL)",
-    live: "{end} > {now}",
-    step: 1,
-    last: LAST_DATE,
-    pads: false,
+    ..PLAIN
 };
 
 /// node-sqlite3 binds numbers of this size as REAL, and so do we.
@@ -88,6 +70,8 @@ pub(crate) const BETTER_SQLITE3: Layout = Layout {
 };
 
 impl Driver for Sqlite {
+    /// A transaction that begins by reading may not wait for its turn to write.
+    const BEGIN: &'static str = "BEGIN IMMEDIATE";
     const BOUND_TO_RUNTIME: bool = false;
 
     fn done(result: &SqliteQueryResult) -> Done {

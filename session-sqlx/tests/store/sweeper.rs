@@ -68,3 +68,16 @@ async fn it_stops_when_its_handle_is_dropped() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn it_does_not_keep_the_store_alive() {
+    let (database, schema) = EVERY[0];
+    let rows = rows(database, schema);
+    let store = builder(&rows).connect_lazily(&rows.url).unwrap();
+    let before = Handle::current().metrics().num_alive_tasks();
+    let _sweeper = store.sweeper(OFTEN);
+    drop(store);
+    while Handle::current().metrics().num_alive_tasks() > before {
+        tokio::task::yield_now().await;
+    }
+}

@@ -53,7 +53,7 @@ async fn every_operation_is_one_round_trip() {
             check("ids");
             assert_eq!(store.all().collect::<Vec<_>>().await.len(), 1);
             check("all");
-            store.sweep(10).await.unwrap();
+            let _ = store.sweep(10).await.unwrap();
             check("sweep");
             store.destroy(&x).await.unwrap();
             check("destroy");
@@ -71,4 +71,27 @@ async fn every_operation_is_one_round_trip() {
             .iter()
             .any(|(database, _)| *database != Database::Sqlite)
     );
+}
+
+/// Why this crate keeps its connections itself. When this fails, sqlx has mended it, and its pool
+/// will do.
+#[tokio::test]
+async fn the_pool_of_sqlx_makes_two_round_trips_of_one_statement() {
+    let server = server(Database::Postgres).unwrap().unwrap();
+    let proxy = Proxy::start(server.address()).unwrap();
+    let pool = sqlx::postgres::PgPoolOptions::new()
+        .max_connections(1)
+        .test_before_acquire(false)
+        .connect(&server.url_at(proxy.address()))
+        .await
+        .unwrap();
+    let ask = async || sqlx::query("SELECT 1").execute(&pool).await.unwrap();
+    ask().await;
+    let before = proxy.round_trips();
+    for _ in 0..10 {
+        ask().await;
+    }
+    // The connection is asked after each statement, and the last time may be yet to come.
+    let trips = proxy.round_trips() - before;
+    assert!(trips >= 19, "{trips} round trips for 10 statements");
 }
