@@ -18,6 +18,8 @@ function read(directory) {
     const lines = fs.readFileSync(path.join(directory, file), 'utf8').split('\n');
     for (const line of lines.filter((line) => line.trim() !== '')) {
       const { store, rule, verdict } = parse(file, line);
+      // The suite's own tests hold stores to the rules that must fail them.
+      if (!store.startsWith('session-')) continue;
       if (!stores.has(store)) stores.set(store, new Map());
       const rules = stores.get(store);
       const before = rules.get(rule) ?? 'pass';
