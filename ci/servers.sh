@@ -63,7 +63,10 @@ need_servers() {
     fi
     # The tests of test-servers itself start these, whatever the environment names.
     need redis-cli redis-tools
-    if ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then need postgres postgresql; fi
+    # Debian keeps it off the PATH.
+    if ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null && ! command -v postgres >/dev/null; then
+        apt_install postgresql
+    fi
     if ! command -v mariadbd >/dev/null; then need mariadb-install-db mariadb-server-core; fi
     need mariadb mariadb-client-core
 

@@ -55,7 +55,7 @@ export SESSION_CONFORMANCE_RESULTS="${CI_RESULTS:?}/servers in containers"
 mkdir -p "$SESSION_CONFORMANCE_RESULTS"
 # Those that ci/compose.yaml does not have start here.
 "${CARGO_TARGET_DIR:-target}/debug/test-servers" redis-sentinel redis-tls -- \
-    "${tests[@]}" -E 'binary(/^conformance/) - package(session-memory)'
+    "${tests[@]}" -E 'binary(/^conformance/)'
 {
     version redis redis-server
     version valkey valkey-server
@@ -63,3 +63,4 @@ mkdir -p "$SESSION_CONFORMANCE_RESULTS"
     version mariadb mariadbd
     version mysql mysqld
 } >>"$SESSION_CONFORMANCE_RESULTS/servers.tsv"
+check_results "$SESSION_CONFORMANCE_RESULTS"
