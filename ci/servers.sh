@@ -8,21 +8,27 @@ export KINDS
 # root NAME SUITE PACKAGE...: these packages of another Debian and all that they depend on, unpacked
 # in a directory of their own, which it prints. Nothing of them is installed.
 root() {
-    local name=$1 suite=$2 part done
+    local name=$1 suite=$2 part whole
     shift 2
-    done=$(cache)/$name-$suite
-    part=$done.part
-    if [[ ! -e $done ]]; then
+    whole=$(cache)/$name-$suite
+    part=$whole.part
+    if [[ ! -e $whole ]]; then
         need mmdebstrap mmdebstrap >&2
         rm -rf -- "$part"
         local IFS=,
         # A mirror may be behind; what it has is signed all the same.
         mmdebstrap --quiet --variant=extract --aptopt='Acquire::Check-Valid-Until "false"' \
             --include="$*" "$suite" "$part" >&2
-        mv -- "$part" "$done"
+        mv -- "$part" "$whole"
     fi
-    echo "$done"
+    echo "$whole"
 }
+
+# What an image needs beside a server.
+readonly TOOLS=(bash coreutils dash findutils gawk grep hostname sed util-linux)
+
+# One for the tests on this machine and for ci/images.
+root_of_mysql() { root mysql sid mysql-server-core mysql-client-core "${TOOLS[@]}"; }
 
 # program ROOT PATH ARGUMENT...: puts a program of such a directory on the PATH, with the libraries
 # that it was built for; the arguments follow those that it is called with.
@@ -57,7 +63,10 @@ need_servers() {
     fi
     # The tests of test-servers itself start these, whatever the environment names.
     need redis-cli redis-tools
-    if ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then need postgres postgresql; fi
+    # Debian keeps it off the PATH.
+    if ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null && ! command -v postgres >/dev/null; then
+        apt_install postgresql
+    fi
     if ! command -v mariadbd >/dev/null; then need mariadb-install-db mariadb-server-core; fi
     need mariadb mariadb-client-core
 
@@ -72,7 +81,7 @@ need_servers() {
         fi
     fi
     if [[ -z ${SESSION_TEST_MYSQL_URL:-} ]] && ! is_mysql mysqld; then
-        if from=$(root mysql sid mysql-server-core); then
+        if from=$(root_of_mysql); then
             program "$from" /usr/sbin/mysqld --lc-messages-dir="$from/usr/share/mysql" \
                 --character-sets-dir="$from/usr/share/mysql/charsets" \
                 --plugin-dir="$from/usr/lib/mysql/plugin"

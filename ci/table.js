@@ -2,7 +2,8 @@
 //
 // Reads what the suite leaves in SESSION_CONFORMANCE_RESULTS, lines of JSON with a store, a rule and
 // a verdict, and what test-servers leaves there about the servers. Fails where a rule failed or was
-// not run, where a store has fewer rules than another, and where one of the file STORES is missing.
+// not run, where a store has fewer rules than another, and where one of the file STORES is missing;
+// stores that are not in that file are left out.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
@@ -48,6 +49,8 @@ function servers(directory) {
 
 /** The lines of the table, and what is wrong. */
 function table(stores, expected) {
+  // With a list of stores they alone count: the suite's own tests have some that must fail.
+  if (expected.length > 0) stores = new Map([...stores].filter(([store]) => expected.includes(store)));
   const rules = Math.max(0, ...[...stores.values()].map((found) => found.size));
   const wrong = [];
   const rows = [...new Set([...expected, ...stores.keys()])].sort().map((store) => {

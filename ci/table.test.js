@@ -28,37 +28,37 @@ function run(results, { expected = [], servers = '' } = {}) {
 
 test('counts each verdict of each store', () => {
   const { status, said } = run([
-    ['one', 'GET-01', 'pass'], ['one', 'GET-02', 'pass'], ['one', 'SWP-01', 'not supported'],
-    ['two, MySQL', 'GET-01', 'pass'], ['two, MySQL', 'GET-02', 'pass'], ['two, MySQL', 'SWP-01', 'pass'],
-  ], { expected: ['one', 'two, MySQL'], servers: 'mysql\tMariaDB 10.11, standing in for mysql\n' });
-  assert.match(said, /^one +2 +0 +1 +0$/m);
-  assert.match(said, /^two, MySQL +3 +0 +0 +0$/m);
+    ['session-one', 'GET-01', 'pass'], ['session-one', 'GET-02', 'pass'], ['session-one', 'SWP-01', 'not supported'],
+    ['session-two, MySQL', 'GET-01', 'pass'], ['session-two, MySQL', 'GET-02', 'pass'], ['session-two, MySQL', 'SWP-01', 'pass'],
+  ], { expected: ['session-one', 'session-two, MySQL'], servers: 'mysql\tMariaDB 10.11, standing in for mysql\n' });
+  assert.match(said, /^session-one +2 +0 +1 +0$/m);
+  assert.match(said, /^session-two, MySQL +3 +0 +0 +0$/m);
   assert.match(said, /^mysql: MariaDB 10\.11, standing in for mysql$/m);
   assert.strictEqual(status, 0, said);
 });
 
 test('a rule that was not run fails, and is named', () => {
-  const { status, said } = run([['one', 'GET-01', 'pass'], ['one', 'GET-02', 'not run']]);
-  assert.match(said, /^FAILED: one: not run: GET-02$/m);
+  const { status, said } = run([['session-one', 'GET-01', 'pass'], ['session-one', 'GET-02', 'not run']]);
+  assert.match(said, /^FAILED: session-one: not run: GET-02$/m);
   assert.strictEqual(status, 1, said);
 });
 
 test('a rule that failed once has failed', () => {
-  const { status, said } = run([['one', 'GET-01', 'pass'], ['one', 'GET-01', 'fail'], ['one', 'GET-01', 'pass']]);
-  assert.match(said, /^one +0 +1 +0 +0$/m);
+  const { status, said } = run([['session-one', 'GET-01', 'pass'], ['session-one', 'GET-01', 'fail'], ['session-one', 'GET-01', 'pass']]);
+  assert.match(said, /^session-one +0 +1 +0 +0$/m);
   assert.strictEqual(status, 1, said);
 });
 
 test('a store that is expected and absent fails', () => {
-  const { status, said } = run([['one', 'GET-01', 'pass']], { expected: ['one', 'two'] });
-  assert.match(said, /^two +0 +0 +0 +all$/m);
-  assert.match(said, /^FAILED: two: not run at all$/m);
+  const { status, said } = run([['session-one', 'GET-01', 'pass']], { expected: ['session-one', 'session-two'] });
+  assert.match(said, /^session-two +0 +0 +0 +all$/m);
+  assert.match(said, /^FAILED: session-two: not run at all$/m);
   assert.strictEqual(status, 1, said);
 });
 
 test('a store with fewer rules than another fails', () => {
-  const { status, said } = run([['one', 'GET-01', 'pass'], ['two', 'GET-01', 'pass'], ['two', 'GET-02', 'pass']]);
-  assert.match(said, /^FAILED: one: 1 of 2 rules are missing$/m);
+  const { status, said } = run([['session-one', 'GET-01', 'pass'], ['session-two', 'GET-01', 'pass'], ['session-two', 'GET-02', 'pass']]);
+  assert.match(said, /^FAILED: session-one: 1 of 2 rules are missing$/m);
   assert.strictEqual(status, 1, said);
 });
 
@@ -69,7 +69,14 @@ test('no results at all fail', () => {
 });
 
 test('an unknown verdict is an error, not a row', () => {
-  const { status, said } = run([['one', 'GET-01', 'skipped']]);
+  const { status, said } = run([['session-one', 'GET-01', 'skipped']]);
   assert.match(said, /without a store, a rule and a verdict/);
   assert.strictEqual(status, 2, said);
+});
+
+test('stores that are not on the list are left out', () => {
+  const results = [['session-one', 'GET-01', 'pass'], ['broken on purpose', 'GET-01', 'fail']];
+  const { status, said } = run(results, { expected: ['session-one'] });
+  assert.doesNotMatch(said, /broken/);
+  assert.strictEqual(status, 0, said);
 });

@@ -15,3 +15,4 @@ fi
 export SESSION_CONFORMANCE_RESULTS="${CI_RESULTS:?}/servers started here"
 mkdir -p "$SESSION_CONFORMANCE_RESULTS"
 "${CARGO_TARGET_DIR:-target}/debug/test-servers" "${KINDS[@]}" -- "${tests[@]}"
+check_results "$SESSION_CONFORMANCE_RESULTS"

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::launch::user::User;
+use crate::launch::user::{self, User};
 
 const SCRIPT: &str = include_str!("guard.sh");
 
@@ -137,10 +137,10 @@ impl Drop for Guard {
         let mut shell = self.lock();
         drop(shell.process.stdin.take());
         let _ = shell.process.wait();
+        // Empty by now; another user's shell cannot remove it from a directory that is ours alone.
+        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
-
-use crate::launch::user;
 
 /// A word for the shell that stands for exactly this text.
 fn quote(text: &str) -> String {

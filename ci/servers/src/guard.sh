@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Stands between a test process and its servers, and outlives both. Reads what to do from its input:
 # "start NAME" runs NAME.run and answers with the process's id, "kill NAME" ends it and answers when
 # it is gone. At the end of its input, which comes with the end of the test process however that

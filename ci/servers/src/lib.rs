@@ -22,6 +22,8 @@
 //! What cannot be had is an error that begins with `NOT RUN:` and says what to install. A test fails
 //! with it; it never passes without having looked.
 
+#[cfg(feature = "containers")]
+mod container;
 mod guard;
 mod kind;
 mod launch;

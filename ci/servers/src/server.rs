@@ -18,6 +18,8 @@ pub struct Server {
     pub(crate) place: Place,
     pub(crate) ca: Option<PathBuf>,
     pub(crate) own: Option<Own>,
+    #[cfg(feature = "containers")]
+    pub(crate) container: Option<crate::container::Running>,
 }
 
 /// What there is to say about a server of our own.
@@ -60,17 +62,47 @@ impl Server {
     /// As [`start`](Self::start).
     pub fn start_with(kind: Kind, settings: &[(&str, &str)]) -> Result<Self, String> {
         let launched = launch(kind, settings)?;
-        Ok(Self {
+        let mut server = Self::at(kind, launched.place, launched.ca);
+        server.own = Some(Own {
+            nodes: launched.nodes,
+            socket: launched.socket,
+            version: launched.version,
+            guard: launched.guard,
+        });
+        Ok(server)
+    }
+
+    /// The server that the environment names, or one in a container of its own, which goes with the
+    /// value. `SESSION_TEST_REDIS_IMAGE` and the like name the image to start.
+    ///
+    /// # Errors
+    ///
+    /// `NOT RUN:`, why there is none, and what to do about it.
+    #[cfg(feature = "containers")]
+    pub fn contained(kind: Kind) -> Result<Self, String> {
+        crate::container::server(kind)
+    }
+
+    /// Makes this the server that [`shared`](Self::shared) returns in this process, for as long as
+    /// the caller keeps it.
+    ///
+    /// # Errors
+    ///
+    /// Where somebody has asked for the shared one before.
+    pub fn share(&self) -> Result<(), String> {
+        shared::set(Self::at(self.kind, self.place.clone(), self.ca.clone()))
+    }
+
+    /// One that somebody else started.
+    pub(crate) fn at(kind: Kind, place: Place, ca: Option<PathBuf>) -> Self {
+        Self {
             kind,
-            place: launched.place,
-            ca: launched.ca,
-            own: Some(Own {
-                nodes: launched.nodes,
-                socket: launched.socket,
-                version: launched.version,
-                guard: launched.guard,
-            }),
-        })
+            place,
+            ca,
+            own: None,
+            #[cfg(feature = "containers")]
+            container: None,
+        }
     }
 
     /// What it is.

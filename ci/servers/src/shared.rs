@@ -15,22 +15,24 @@ static SHARED: [OnceLock<Result<Server, String>>; Kind::ALL.len()] =
 
 pub(crate) fn server(kind: Kind) -> Result<&'static Server, String> {
     let server = SHARED[kind as usize].get_or_init(|| match std::env::var(kind.variable()) {
-        Ok(urls) => at(kind, &urls),
+        Ok(urls) => named(kind, &urls),
         Err(_) => Server::start(kind),
     });
     server.as_ref().map_err(Clone::clone)
 }
 
-fn at(kind: Kind, urls: &str) -> Result<Server, String> {
+pub(crate) fn set(server: Server) -> Result<(), String> {
+    let kind = server.kind;
+    let taken = SHARED[kind as usize].set(Ok(server));
+    taken.map_err(|_| format!("{kind}: this process shares another one already"))
+}
+
+/// The server that the environment names.
+pub(crate) fn named(kind: Kind, urls: &str) -> Result<Server, String> {
     let unusable = |what: String| format!("NOT RUN: {kind}: {} {what}", kind.variable());
     let place = Place::parse(kind, urls).map_err(unusable)?;
     TcpStream::connect_timeout(&place.address, Duration::from_secs(10))
         .map_err(|error| unusable(format!("names a server that does not listen: {error}")))?;
     let ca = std::env::var_os(CA).filter(|_| kind == Kind::RedisTls);
-    Ok(Server {
-        kind,
-        place,
-        ca: ca.map(Into::into),
-        own: None,
-    })
+    Ok(Server::at(kind, place, ca.map(Into::into)))
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -22,10 +23,10 @@ fn a_panic_takes_the_servers_along() {
         let address = server.address();
         let directory = server.directory().unwrap().to_owned();
         assert!(listens(address));
-        let panicked = std::panic::catch_unwind(move || {
+        let panicked = std::panic::catch_unwind(AssertUnwindSafe(move || {
             let _server = server;
             std::panic::resume_unwind(Box::new("on purpose"));
-        });
+        }));
         assert!(panicked.is_err());
         assert!(!listens(address), "{kind}");
         assert!(!directory.exists(), "{kind}");

@@ -1,7 +1,9 @@
 //! The program that starts servers for a command.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -157,4 +159,25 @@ fn a_command_that_is_missing_stops_the_servers() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2));
     assert!(said.contains("no-such-command cannot be run"), "{said}");
+}
+
+#[test]
+fn nothing_but_the_template_stays_in_a_directory_that_is_the_callers_alone() {
+    let directory = std::env::temp_dir().join(format!("test-servers-own-{}", std::process::id()));
+    std::fs::create_dir(&directory).unwrap();
+    // Another user may pass through, as PostgreSQL's has to where root runs this.
+    std::fs::set_permissions(&directory, Permissions::from_mode(0o711)).unwrap();
+    let output = program(&["postgres", "--", "true"])
+        .env("TMPDIR", &directory)
+        .output()
+        .unwrap();
+    let left: Vec<String> = std::fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with("test-servers-templates-"))
+        .collect();
+    std::fs::remove_dir_all(&directory).unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(left.is_empty(), "{left:?}");
 }
