@@ -14,7 +14,7 @@ const HOUR = 3_600_000;
 const iso = (left) => new Date(Date.now() + left).toISOString();
 const common = { httpOnly: true, path: "/" };
 
-/** The cookie of a row, and what Rust makes of it where that is not what Node makes of it. */
+/** The cookies of rows. */
 const forms = {
   "no max age": () => ({ originalMaxAge: null, expires: null, ...common }),
   "a max age": () => ({ originalMaxAge: HOUR, expires: iso(HOUR), ...common }),
@@ -62,8 +62,9 @@ for (const [name, make] of Object.entries(shared)) {
             const [a, b] = ["a", "b"].map(() => randomBytes(24).toString("base64url"));
             ids.pair(a, b);
             // The same row twice: one is Node's from now on, the other one Rust's.
-            const text = `{"cookie":${JSON.stringify(cookie())},${DATA}}`;
-            for (const id of [a, b]) await look.write(id, text, HOUR);
+            const made = cookie();
+            const text = `{"cookie":${JSON.stringify(made)},${DATA}}`;
+            for (const id of [a, b]) await look.write(id, text, Math.max(HOUR, made.originalMaxAge ?? 0));
 
             for (const steps of [
               [{ op: "data" }, { op: "cookie" }],

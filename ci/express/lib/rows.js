@@ -101,6 +101,10 @@ export async function outside(url) {
 function reader({ read, ...rest }) {
   return {
     ...rest,
+    async texts(ids) {
+      const rows = await Promise.all(ids.map((id) => read(id)));
+      return rows.map((row) => row?.text ?? null);
+    },
     async get(ids) {
       const rows = await Promise.all(ids.map((id) => read(id)));
       return rows.map((row) => row && { text: row.text, left: Number(row.left), json: JSON.parse(row.text) });
