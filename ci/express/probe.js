@@ -14,6 +14,8 @@ const own = (data, key) => key !== "cookie" && Object.prototype.propertyIsEnumer
 const number = (value) => (typeof value === "number" ? value : null);
 const wait = (call) =>
   new Promise((resolve, reject) => call((error, result) => (error ? reject(error) : resolve(result))));
+/** For calls whose callback gets whatever the store passes on. */
+const done = async (call) => void (await wait(call));
 
 function text(step, name) {
   if (typeof step[name] !== "string") throw new Error(`the step needs a text as its ${name}`);
@@ -71,10 +73,10 @@ const ops = {
   },
   setCookie: (req, step) => assign(req.session.cookie, any(step, "fields", "value", "cookie")),
   touch: (req) => void req.session.touch(),
-  save: (req) => wait((done) => req.session.save(done)),
-  reload: (req) => wait((done) => req.session.reload(done)),
-  regenerate: (req) => wait((done) => req.session.regenerate(done)),
-  destroy: (req) => wait((done) => req.session.destroy(done)),
+  save: (req) => done((callback) => req.session.save(callback)),
+  reload: (req) => done((callback) => req.session.reload(callback)),
+  regenerate: (req) => done((callback) => req.session.regenerate(callback)),
+  destroy: (req) => done((callback) => req.session.destroy(callback)),
   unset(req) {
     req.session = null;
   },
@@ -86,11 +88,11 @@ async function run(req, step) {
   if (op === "sleep") {
     const ms = any(step, "ms", "value");
     if (typeof ms !== "number") throw new Error("ms must be a number");
-    return wait((done) => setTimeout(done, Math.min(Math.max(ms, 0), 60_000)));
+    return done((callback) => setTimeout(callback, Math.min(Math.max(ms, 0), 60_000)));
   }
   if (op === "store") {
     // The row as it lies there: for stores that only this process can look into.
-    return wait((done) => store.get(text(step, "id"), done));
+    return wait((callback) => store.get(text(step, "id"), callback));
   }
   if (!req.session) throw new Error("this request has no session");
   if (!Object.hasOwn(ops, op)) throw new Error(`there is no op ${JSON.stringify(op)}`);
@@ -128,9 +130,9 @@ app.use(async (req, res) => {
   reply(200, `{"results":[${results.join(",")}]}`);
 });
 
-// Express's own handler, less talkative: the tests make errors by the hundred.
+// Express's own handler, in one line.
 app.use((error, req, res, next) => {
-  if (process.env.PROBE_VERBOSE) console.error(error);
+  console.error(error.message);
   if (res.headersSent) return next(error);
   res.status(error.status ?? 500).end();
 });

@@ -184,6 +184,27 @@ fn explicit_saves_write_at_once_and_the_end_writes_what_came_after() {
 }
 
 #[test]
+fn what_a_second_write_takes_back_is_no_change_for_the_browser() {
+    let store = Recorder::new(ALL);
+    let cookie = CookieOptions::new().max_age(MINUTE);
+    let lifecycle = lifecycle(&store, |options| options.cookie(cookie));
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let response = visitor.visit_async(&lifecycle, async |session| {
+        session.insert("a", &1).unwrap();
+        session.save().await.unwrap();
+        session.remove("a");
+    });
+    assert!(!response.sets_cookie());
+    assert!(store.only().ends_with(r#","seed":1}"#));
+    let response = visitor.visit_async(&lifecycle, async |session| {
+        session.insert("a", &1).unwrap();
+        session.save().await.unwrap();
+        session.insert("a", &2).unwrap();
+    });
+    assert!(response.sets_cookie());
+}
+
+#[test]
 fn reload_of_a_session_that_is_not_stored_fails_and_keeps_it() {
     let store = Recorder::new(ALL);
     let lifecycle = lifecycle(&store, same);

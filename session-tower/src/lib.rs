@@ -25,3 +25,8 @@ pub use session_core::{
 #[cfg(all(doctest, feature = "axum"))]
 #[doc = include_str!("../../README.md")]
 struct RepositoryReadme;
+
+/// Compiles the examples of the guide for applications that come from Node.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../MIGRATION.md")]
+struct MigrationGuide;

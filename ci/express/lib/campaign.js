@@ -38,7 +38,8 @@ async function batch(url, options, scripts, arrange) {
     await Promise.all(
       Array.from({ length: AT_ONCE }, async () => {
         for (let next; !failing && (next = waiting.pop()); ) {
-          if ((await run(next.script, next.seed, seen)).length > 0) failing = next;
+          const problems = await run(next.script, next.seed, seen);
+          if (problems.length > 0) failing = { ...next, problems };
         }
       }),
     );
@@ -51,7 +52,7 @@ async function batch(url, options, scripts, arrange) {
       ).catch(() => []),
     );
     const problems = await run(small, seed);
-    const again = problems.length > 0 ? problems : ["(not every time)"];
+    const again = problems.length > 0 ? problems : ["(not every time; at first:)", ...failing.problems];
     const shown = small.map((request) => JSON.stringify(request)).join("\n");
     assert.fail(`SEED=${SEED}\noptions ${JSON.stringify(fewer)}\n${shown}\n${again.join("\n")}`);
   });

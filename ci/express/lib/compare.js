@@ -25,10 +25,15 @@ function near(a, b, tolerance) {
 
 /** Compares what both sides answered to one request; problems are added to `found`. */
 export class Comparison {
-  /** `slack`: how far apart, in milliseconds, two ends of a session may lie. */
-  constructor(ids, slack) {
+  /**
+   * `slack`: how far apart, in milliseconds, two ends of a session may lie. `left`: how long the
+   * store would have kept the session at the request's beginning. Here that is the end of a loaded
+   * session; express-session has the one of the last save, also where touches have moved it since.
+   */
+  constructor(ids, slack, left) {
     this.ids = ids;
     this.slack = slack;
+    this.left = left;
     this.found = [];
   }
 
@@ -42,18 +47,23 @@ export class Comparison {
     if (!(Math.abs(node - other) <= this.slack)) this.note(what, node, other);
   }
 
+  /** The end of a session as a handler sees it. */
+  end(what, node, other) {
+    if (this.left === undefined || !near(this.left, other, this.slack + 1_000)) this.moment(what, node, other);
+  }
+
   id(what, node, other) {
     if (!this.ids.pair(node, other)) this.note(`${what} (another session)`, node, other);
   }
 
-  cookie(what, node, other, since) {
+  cookie(what, node, other, since, hold = this.end) {
     if (failed(node) || failed(other) || !node || !other) {
       if (failed(node) !== failed(other) || !node !== !other) this.note(what, node, other);
       return;
     }
     if (!sameSettings(node, other)) return this.note(what, node, other);
     if (typeof node.expires === "string")
-      this.moment(`${what}.expires`, Date.parse(node.expires) - since.node, Date.parse(other.expires) - since.other);
+      hold.call(this, `${what}.expires`, Date.parse(node.expires) - since.node, Date.parse(other.expires) - since.other);
   }
 
   result(what, op, node, other, since) {
@@ -61,9 +71,9 @@ export class Comparison {
       if (failed(node) !== failed(other)) this.note(what, node, other);
     } else if (op === "id") this.id(what, node, other);
     else if (op === "cookie") this.cookie(what, node, other, since);
-    else if ((op === "maxAge" || op === "originalMaxAge") && typeof node === "number") {
-      if (!near(node, other, this.slack)) this.note(what, node, other);
-    } else if (!isDeepStrictEqual(node, other)) this.note(what, node, other);
+    else if (op === "maxAge" && typeof node === "number") this.end(what, node, other);
+    else if (op === "originalMaxAge" && typeof node === "number") this.moment(what, node, other);
+    else if (!isDeepStrictEqual(node, other)) this.note(what, node, other);
   }
 
   setCookie(what, node, other, since, secret) {
@@ -81,7 +91,7 @@ export class Comparison {
     if (!node) return;
     const { cookie, ...data } = expected;
     const { cookie: otherCookie, ...otherData } = other.json;
-    this.cookie(`${what}.cookie`, cookie, otherCookie, since);
+    this.cookie(`${what}.cookie`, cookie, otherCookie, since, this.moment);
     const shape = (data) => [data, Object.keys(data)];
     if (!isDeepStrictEqual(shape(data), shape(otherData))) this.note(what, data, otherData);
     if (node.left !== undefined) {

@@ -1,5 +1,6 @@
 // One request to a probe.
 import { Agent, request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
@@ -37,7 +38,11 @@ export function send(probe, { method = "POST", path = "/", headers = {}, steps =
         });
       },
     );
-    outgoing.on("error", (error) => reject(new Error(`${probe.runtime}: ${error.message}; it said: ${probe.stderr}`)));
+    outgoing.on("error", async (error) => {
+      // A process that has come to grief has more to say.
+      await Promise.race([probe.ended, sleep(500)]);
+      reject(new Error(`${probe.runtime}: ${error.message}; it said: ${probe.stderr}`));
+    });
     outgoing.end(body);
   });
 }

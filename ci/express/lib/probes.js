@@ -39,6 +39,7 @@ export async function start(runtime, store, options) {
   return {
     runtime,
     port,
+    ended,
     get stderr() {
       return stderr;
     },

@@ -33,9 +33,8 @@ export async function outside(url) {
     }
     case "postgres":
     case "postgresql": {
-      const { Client } = require("pg");
-      const client = new Client({ connectionString: url });
-      await client.connect();
+      const { Pool } = require("pg");
+      const client = new Pool({ connectionString: url, max: 4 });
       const one = async (text, values) => (await client.query(text, values)).rows[0];
       return reader({
         read: (id) =>
@@ -101,6 +100,10 @@ export async function outside(url) {
 function reader({ read, ...rest }) {
   return {
     ...rest,
+    async texts(ids) {
+      const rows = await Promise.all(ids.map((id) => read(id)));
+      return rows.map((row) => row?.text ?? null);
+    },
     async get(ids) {
       const rows = await Promise.all(ids.map((id) => read(id)));
       return rows.map((row) => row && { text: row.text, left: Number(row.left), json: JSON.parse(row.text) });

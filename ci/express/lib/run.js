@@ -49,6 +49,7 @@ class World {
     const steps = plan(request.steps);
     const sides = { node, other };
     const cookies = this.cookies(request.cookie, other.runtime);
+    const [row] = other.runtime === "rust" && this.jar ? await this.rows.other([this.jar[1]]) : [];
     const sent = await Promise.all(
       ["node", "other"].map((side) => {
         const path = this.path(side, request.path, other.runtime);
@@ -62,7 +63,7 @@ class World {
     const [a, b] = sent;
     const since = { node: a.sent, other: b.sent };
     const slack = 1_500 + Math.max(a.received, b.received) - Math.min(a.sent, b.sent);
-    const compare = new Comparison(this.ids, slack);
+    const compare = new Comparison(this.ids, slack, row?.left);
     if (a.status !== b.status || !a.results || !b.results) {
       compare.note("status", a.status, b.status);
       return compare.found;

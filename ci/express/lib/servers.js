@@ -26,20 +26,15 @@ export const servers = {
   },
 };
 
-let folder;
+const folder = await mkdtemp(join(tmpdir(), "express-"));
+after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
 
-async function file(preset) {
-  if (!folder) {
-    folder = await mkdtemp(join(tmpdir(), "express-"));
-    after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-  }
-  return `sqlite:${join(folder, `${preset}.db`)}?preset=${preset}`;
-}
+const file = (preset) => `sqlite:${join(folder, `${preset}.db`)}?preset=${preset}`;
 
 /** Stores that several processes share, by name: functions that answer with a URL. */
 export const shared = {
   redis: async () => servers.redis,
   postgres: async () => servers.postgres,
   mysql: async () => servers.mysql,
-  ...Object.fromEntries(SQLITE_PRESETS.map((preset) => [preset, () => file(preset)])),
+  ...Object.fromEntries(SQLITE_PRESETS.map((preset) => [preset, async () => file(preset)])),
 };

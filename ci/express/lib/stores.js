@@ -1,6 +1,5 @@
 // Node's own session stores, by the same URLs that the Rust examples take.
 import { createRequire } from "node:module";
-import { dirname, basename } from "node:path";
 import session from "express-session";
 
 const require = createRequire(import.meta.url);
@@ -64,12 +63,17 @@ export async function open(url) {
         const Database = require("better-sqlite3");
         const BetterStore = require("better-sqlite3-session-store")(session);
         const client = new Database(path);
-        client.pragma("busy_timeout = 5000");
+        client.pragma("busy_timeout = 10000");
         return new BetterStore({ client });
       }
       const SqliteStore = require("connect-sqlite3")(session);
-      const store = new SqliteStore({ dir: dirname(path), db: basename(path) });
-      store.db.configure("busyTimeout", 5000);
+      const { Database } = require("sqlite3");
+      const db = new Database(path);
+      // Waits for other writers. In parallel, a write may run into a read of its own connection
+      // that is not over yet, and fail at once (SQLITE_BUSY_SNAPSHOT).
+      db.configure("busyTimeout", 10_000);
+      db.serialize();
+      const store = new SqliteStore({ db });
       await new Promise((resolve) => store.db.wait(resolve));
       return store;
     }

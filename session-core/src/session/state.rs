@@ -70,8 +70,10 @@ pub(crate) struct State {
     pub(crate) regenerated: bool,
     /// Whether this request has written the session under its present id.
     pub(crate) written: bool,
-    /// Whether this request has written changed data.
+    /// Whether this request has written changed data, and not taken the change back since.
     data_was_changed: bool,
+    /// What the first write of changed data replaced; nothing, if the session was new.
+    changed_from: Option<Option<Record>>,
     /// Whether this request has written changed cookie settings.
     settings_were_changed: bool,
     /// The settings of the cookie that the browser is to drop.
@@ -98,6 +100,7 @@ impl State {
             regenerated: false,
             written: false,
             data_was_changed: false,
+            changed_from: None,
             settings_were_changed: false,
             dropped_cookie: None,
             finished: false,
@@ -243,7 +246,7 @@ impl State {
         !self.cookie.same_settings(before)
     }
 
-    /// Whether data has been changed since the request began, written or not.
+    /// Whether the data is another one than when the request began, written or not.
     pub(crate) fn data_ever_changed(&self) -> bool {
         self.data_was_changed || self.data_changed()
     }
@@ -292,11 +295,25 @@ impl State {
             // Edited again while the draft was being written.
             data.detach();
         }
+        if draft.data_changed {
+            self.note_changed_data(&draft.record);
+        }
         self.made_with = draft.record.cookie().clone();
         self.stored = Some(draft.record);
         self.written = true;
-        self.data_was_changed |= draft.data_changed;
         self.settings_were_changed |= draft.settings_changed;
+    }
+
+    /// Changed data is about to count as stored. A second write may undo what the first one did.
+    fn note_changed_data(&mut self, written: &Record) {
+        self.data_was_changed = match &self.changed_from {
+            Some(Some(before)) => !before.data().iter().eq(written.data().iter()),
+            Some(None) => true,
+            None => {
+                self.changed_from = Some(self.stored.take());
+                true
+            }
+        };
     }
 
     pub(crate) fn edits(&self) -> &Edits {

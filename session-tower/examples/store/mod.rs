@@ -5,17 +5,25 @@
 //! | `memory:` | in this process |
 //! | `sled:DIRECTORY` | in a local directory, which is made if it is not there |
 //! | `redis://HOST:PORT/DATABASE` | Redis or Valkey, `redis://USER:PASSWORD@..` with a login |
+//! | `postgres://USER:PASSWORD@HOST:PORT/DATABASE` | PostgreSQL, with connect-pg-simple's table |
+//! | `mysql://USER:PASSWORD@HOST:PORT/DATABASE` | MySQL or MariaDB, with express-mysql-session's table |
+//! | `sqlite:PATH` | a SQLite file with connect-sqlite3's table |
+//! | `sqlite:PATH?preset=better-sqlite3-session-store` | one with that store's table |
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use session_memory::{MemoryStore, Sweeper};
+use session_memory::MemoryStore;
 use session_redis::RedisStore;
 use session_sled::{Flush, SledStore};
+use session_sqlx::{Schema, SqlxStore};
 use session_tower::{Error, Store};
 
 /// What a store's URL may look like, for messages.
-pub(crate) const URLS: &str = "memory:, sled:DIRECTORY, redis://HOST:PORT";
+pub(crate) const URLS: &str = "memory:, sled:DIRECTORY, redis://HOST:PORT, \
+     postgres://USER:PASSWORD@HOST:PORT/DATABASE, mysql://USER:PASSWORD@HOST:PORT/DATABASE, \
+     sqlite:PATH";
 /// Enough for an example, and an end to what a loop of requests without cookies can fill.
 const MAX_SESSIONS: usize = 100_000;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
@@ -26,7 +34,7 @@ pub(crate) struct Opened {
     /// What the store is called towards people.
     pub(crate) name: String,
     /// Expired sessions are removed for as long as this lives; `None` where the server does it.
-    pub(crate) _sweeper: Option<Sweeper>,
+    pub(crate) _sweeper: Option<Box<dyn Any + Send + Sync>>,
 }
 
 /// Opens the store of `url`; a server is connected to now.
@@ -39,7 +47,7 @@ pub(crate) async fn open(url: &str) -> Result<Opened, String> {
         Some(("memory", "")) => {
             let store = MemoryStore::builder().max_sessions(MAX_SESSIONS).build();
             Ok(Opened {
-                _sweeper: Some(store.sweeper(SWEEP_INTERVAL)),
+                _sweeper: Some(Box::new(store.sweeper(SWEEP_INTERVAL))),
                 store: Arc::new(store),
                 name: "in memory".to_owned(),
             })
@@ -53,7 +61,7 @@ pub(crate) async fn open(url: &str) -> Result<Opened, String> {
             let builder = SledStore::builder().flush(Flush::EveryWrite);
             let store = connected(builder.open(directory).await)?;
             Ok(Opened {
-                _sweeper: Some(store.sweeper(SWEEP_INTERVAL)),
+                _sweeper: Some(Box::new(store.sweeper(SWEEP_INTERVAL))),
                 store: Arc::new(store),
                 name: format!("in the directory {directory}"),
             })
@@ -63,11 +71,38 @@ pub(crate) async fn open(url: &str) -> Result<Opened, String> {
             name: "on a Redis server".to_owned(),
             _sweeper: None,
         }),
+        Some(("postgres" | "postgresql", _)) => {
+            sql(url, Schema::ConnectPgSimple, "PostgreSQL").await
+        }
+        Some(("mysql" | "mariadb", _)) => sql(url, Schema::ExpressMysqlSession, "MySQL").await,
+        Some(("sqlite", rest)) => {
+            let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+            let schema = match query {
+                "" | "preset=connect-sqlite3" => Schema::ConnectSqlite3,
+                "preset=better-sqlite3-session-store" => Schema::BetterSqlite3,
+                _ => {
+                    return Err("the presets of sqlite: are connect-sqlite3 and \
+                                better-sqlite3-session-store"
+                        .to_owned());
+                }
+            };
+            sql(&format!("sqlite:{path}?mode=rwc"), schema, "SQLite").await
+        }
         Some((scheme, _)) => Err(format!(
             "there is no {scheme:?} store; the stores are: {URLS}"
         )),
         None => Err(format!("that is not a URL; the stores are: {URLS}")),
     }
+}
+
+async fn sql(url: &str, schema: Schema, database: &str) -> Result<Opened, String> {
+    let store = connected(SqlxStore::builder().schema(schema).connect(url).await)?;
+    connected(store.migrate().await)?;
+    Ok(Opened {
+        _sweeper: Some(Box::new(store.sweeper(SWEEP_INTERVAL))),
+        store: Arc::new(store),
+        name: format!("in {database}"),
+    })
 }
 
 fn connected<S>(result: Result<S, Error>) -> Result<S, String> {
