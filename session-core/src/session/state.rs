@@ -70,6 +70,8 @@ pub(crate) struct State {
     pub(crate) regenerated: bool,
     /// Whether this request has written the session under its present id.
     pub(crate) written: bool,
+    /// Whether the session was touched when it was read.
+    pub(crate) touched: bool,
     /// Whether this request has written changed data.
     data_was_changed: bool,
     /// Whether this request has written changed cookie settings.
@@ -97,6 +99,7 @@ impl State {
             discarded: Vec::new(),
             regenerated: false,
             written: false,
+            touched: false,
             data_was_changed: false,
             settings_were_changed: false,
             dropped_cookie: None,
