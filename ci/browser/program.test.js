@@ -11,8 +11,9 @@ before(async () => {
 });
 
 for (const [name, variables, code, sentence] of [
-  ["a store that the demo does not have", { STORE: "redis://me:hunter2@db:6379/0" }, 2, /"redis" store.*it has: memory:/],
-  ["a store that is no URL", { STORE: "nonsense" }, 2, /STORE is not a URL.*memory:/],
+  ["a store that the demo does not have", { STORE: "mongodb://me:hunter2@db:6379/0" }, 2, /no "mongodb" store; the stores are: memory:/],
+  ["a store that is no URL", { STORE: "nonsense" }, 2, /STORE .* is not a URL.*memory:/],
+  ["a server that is not there", { STORE: "redis://me:hunter2@127.0.0.1:1/0" }, 2, /STORE .* is unavailable/],
   ["a memory store with a place", { STORE: "memory:here" }, 2, /takes nothing behind the colon/],
   ["a port that is no number", { PORT: "http" }, 2, /PORT is a number from 0 to 65535, not "http"/],
   ["a port that is too high", { PORT: "65536" }, 2, /PORT is a number from 0 to 65535/],

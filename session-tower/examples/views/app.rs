@@ -32,7 +32,7 @@ pub(crate) fn router(config: &Config) -> Result<Router, Error> {
         .max_age(config.max_age)
         .same_site(SameSite::Lax);
     let sessions = SessionLayer::new(
-        SessionOptions::new(config.store.clone(), config.secrets.clone())
+        SessionOptions::new(config.opened.store.clone(), config.secrets.clone())
             .name(COOKIE_NAME)
             .cookie(cookie),
     )?;

@@ -1,32 +1,24 @@
 //! What the environment says, or one sentence on what is wrong with it.
 
 use std::env::{self, VarError};
-use std::sync::Arc;
 use std::time::Duration;
 
-use session_memory::{MemoryStore, Sweeper};
-use session_tower::{Secrets, SessionId, Store};
+use session_tower::{Secrets, SessionId};
 
-/// The URLs that `STORE` knows.
-const STORES: &str = "memory:";
-/// Enough for a demo, and an end to what a loop of requests without cookies can fill.
-const MAX_SESSIONS: usize = 100_000;
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+use crate::store::{self, Opened};
+
 /// As long as browsers keep any cookie.
 const LONGEST_MAX_AGE: u64 = 400 * 86_400;
 
 pub(crate) struct Config {
     pub(crate) port: u16,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) store_name: &'static str,
+    pub(crate) opened: Opened,
     pub(crate) secrets: Secrets,
     pub(crate) max_age: Duration,
-    /// Expired sessions are removed for as long as this lives.
-    _sweeper: Sweeper,
 }
 
 impl Config {
-    pub(crate) fn from_env() -> Result<Self, String> {
+    pub(crate) async fn from_env() -> Result<Self, String> {
         let port = match variable("PORT")? {
             None => 3000,
             Some(text) => text
@@ -52,35 +44,17 @@ impl Config {
         }
         .map_err(|error| format!("SECRET cannot sign cookies: {error}."))?;
 
-        // The URL itself stays out of every message: it may hold a password.
-        let store = match variable("STORE")? {
-            None => memory(),
-            Some(url) => match url.split_once(':') {
-                Some(("memory", "")) => memory(),
-                Some(("memory", _)) => {
-                    return Err("STORE=memory: takes nothing behind the colon.".to_owned());
-                }
-                Some((scheme, _)) => {
-                    return Err(format!(
-                        "STORE names a {scheme:?} store, and this demo does not have that one; it has: {STORES}"
-                    ));
-                }
-                None => return Err(format!("STORE is not a URL; this demo has: {STORES}")),
-            },
-        };
+        let url = variable("STORE")?;
+        let opened = store::open(url.as_deref().unwrap_or("memory:"))
+            .await
+            .map_err(|error| format!("STORE cannot be used: {error}."))?;
         Ok(Self {
             port,
-            store_name: "in memory",
             secrets,
             max_age: Duration::from_secs(max_age),
-            _sweeper: store.sweeper(SWEEP_INTERVAL),
-            store: Arc::new(store),
+            opened,
         })
     }
-}
-
-fn memory() -> MemoryStore {
-    MemoryStore::builder().max_sessions(MAX_SESSIONS).build()
 }
 
 /// A variable that is set to nothing counts as not set.

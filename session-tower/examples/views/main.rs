@@ -3,7 +3,7 @@
 //! | variable | default | meaning |
 //! |---|---|---|
 //! | `PORT` | 3000 | where to listen on 127.0.0.1; 0 is any free port |
-//! | `STORE` | `memory:` | where the sessions live |
+//! | `STORE` | `memory:` | where the sessions live: `memory:`, `redis://HOST:PORT` |
 //! | `SECRET` | a random one | signs the cookies |
 //! | `MAX_AGE` | 60 | seconds until an unused session expires |
 
@@ -11,6 +11,8 @@ mod app;
 mod config;
 mod guard;
 mod page;
+#[path = "../store/mod.rs"]
+mod store;
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -31,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
     reason = "this is where a program says why it ends"
 )]
 async fn main() -> ExitCode {
-    let config = match Config::from_env() {
+    let config = match Config::from_env().await {
         Ok(config) => config,
         Err(wrong) => {
             eprintln!("views: {wrong}");
@@ -63,7 +65,7 @@ async fn serve(config: Config) -> Result<(), String> {
 
     println!(
         "The view counter is at http://{address} (sessions: {}; Ctrl-C stops it)",
-        config.store_name
+        config.opened.name
     );
 
     let (stopping, stopped) = oneshot::channel();
