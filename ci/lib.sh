@@ -38,7 +38,23 @@ apt_install() {
         "${apt[@]}" update >/dev/null
         if [[ -n ${TMPDIR:-} ]]; then : >"$TMPDIR/apt-updated"; fi
     fi
-    "${apt[@]}" install -y --no-install-recommends "$@" >/dev/null
+    # Debian starts a service as soon as it is installed, where services are managed: not for us.
+    local policy=/usr/sbin/policy-rc.d ours=no status=0
+    if [[ ! -e $policy ]]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+        ours=yes
+    fi
+    "${apt[@]}" install -y --no-install-recommends "$@" >/dev/null || status=$?
+    if [[ $ours == yes ]]; then rm -f "$policy"; fi
+    return "$status"
+}
+
+# A directory for what is made once and kept: beside what cargo builds.
+cache() {
+    local directory=${CARGO_TARGET_DIR:-target}/ci
+    mkdir -p "$directory"
+    (cd "$directory" && pwd)
 }
 
 need_cargo() {

@@ -1,35 +1,42 @@
 // Starts the demo as its README does, on a free port.
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
+import * as example from "../example.js";
 
 /** Builds the demo and answers with the path of its program. */
-export async function build() {
-  const { stdout } = await promisify(execFile)(
-    "cargo",
-    ["build", "--locked", "--example", "views", "--message-format=json-render-diagnostics"],
-    { cwd: root, maxBuffer: 1 << 26 },
-  );
-  for (const line of stdout.split("\n")) {
-    const message = line === "" ? {} : JSON.parse(line);
-    if (message.reason === "compiler-artifact" && message.target.name === "views" && message.executable) {
-      return message.executable;
-    }
+export const build = () => example.build("views");
+
+/** A directory for a demo's files, for as long as `use` takes. */
+export async function inDirectory(use) {
+  const directory = await mkdtemp(join(tmpdir(), "views-"));
+  try {
+    return await use(directory);
+  } finally {
+    await rm(directory, { recursive: true });
   }
-  throw new Error("cargo build named no program for the example");
 }
 
-/** Runs the program with these variables until it ends by itself. */
+/** Runs the program with these variables, in a directory of its own, until it ends by itself. */
 export function run(program, variables) {
-  return start(program, variables).ended;
+  return inDirectory((directory) => start(program, variables, directory).ended);
 }
 
-/** A demo that listens; `stop()` ends it as Ctrl-C does and answers with how it ended. */
-export async function serve(program, variables = {}) {
-  const { child, lines, ended } = start(program, { PORT: "0", ...variables });
+/** A demo that listens; `stop()` ends it as Ctrl-C does and answers with how it ended. Its files are
+ * in a directory of its own, unless one is named. */
+export async function serve(program, variables = {}, directory = undefined) {
+  if (directory === undefined) {
+    return new Promise((resolve, reject) => {
+      inDirectory(async (own) => {
+        const demo = await serve(program, variables, own);
+        resolve(demo);
+        await demo.ended;
+      }).catch(reject);
+    });
+  }
+  const { child, lines, ended } = start(program, { PORT: "0", ...variables }, directory);
   const address = new Promise((resolve) => {
     lines.on("line", (line) => {
       const found = line.match(/ (http:\/\/127\.0\.0\.1:\d+) /);
@@ -41,6 +48,7 @@ export async function serve(program, variables = {}) {
   early.catch(() => {});
   return {
     url,
+    ended,
     stop(signal = "SIGINT") {
       child.kill(signal);
       return ended;
@@ -48,9 +56,9 @@ export async function serve(program, variables = {}) {
   };
 }
 
-function start(program, variables) {
+function start(program, variables, cwd) {
   const { PORT, STORE, SECRET, MAX_AGE, ...rest } = process.env;
-  const child = spawn(program, { env: { ...rest, ...variables }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, { cwd, env: { ...rest, ...variables }, stdio: ["ignore", "pipe", "pipe"] });
   const lines = createInterface({ input: child.stdout });
   let stdout = "";
   let stderr = "";

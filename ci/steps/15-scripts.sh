@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# the shell scripts hold no traps that shellcheck knows
+# the shell scripts hold no traps that shellcheck knows, and what ci/test is made of works
 . ci/lib.sh
+need_node
 if may_install; then need shellcheck shellcheck; fi
-command -v shellcheck >/dev/null || not_run "shellcheck is not installed"
 
-shellcheck --external-sources .ci/run ci/test ci/lib.sh ci/steps/*.sh
+node --test ci/table.test.js
+command -v shellcheck >/dev/null || not_run "shellcheck is not installed"
+shellcheck --external-sources .ci/run ci/test ci/*.sh ci/steps/*.sh ci/servers/src/guard.sh ci/images/build ci/images/*.sh

@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# the tests of all crates
+# the tests of all crates, against servers of each kind
 . ci/lib.sh
+. ci/servers.sh
 need_cargo
-# The tests start servers of their own, unless there is one already.
-if [[ -z ${SESSION_TEST_REDIS_URL:-} ]] && ! command -v valkey-server >/dev/null; then
-    need redis-server redis-server
-fi
+need_servers
 
 if command -v cargo-nextest >/dev/null; then
-    cargo nextest run --locked --workspace --all-features --no-fail-fast --no-tests=pass
+    tests=(cargo nextest run --locked --workspace --all-features --no-fail-fast --no-tests=pass)
 else
-    cargo test --locked --workspace --all-features --no-fail-fast --lib --bins --tests --examples
+    tests=(cargo test --locked --workspace --all-features --no-fail-fast --lib --bins --tests --examples)
 fi
+# Built before the servers start; the program that starts them is among what is built.
+"${tests[@]}" --no-run
+export SESSION_CONFORMANCE_RESULTS="${CI_RESULTS:?}/servers started here"
+mkdir -p "$SESSION_CONFORMANCE_RESULTS"
+"${CARGO_TARGET_DIR:-target}/debug/test-servers" "${KINDS[@]}" -- "${tests[@]}"

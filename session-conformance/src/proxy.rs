@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
+use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -61,14 +62,14 @@ use tokio::sync::{oneshot, watch};
 /// when it is dropped.
 pub struct Proxy {
     shared: Arc<Shared>,
-    address: SocketAddr,
+    /// Where it listens, and where that leads.
+    doors: Vec<(SocketAddr, SocketAddr)>,
     /// Dropped to end the thread.
     running: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
-    upstream: SocketAddr,
     /// Counts the cuts and the healings: odd while the network is cut. A connection lives as long
     /// as the number that it was made under.
     era: watch::Sender<u64>,
@@ -87,11 +88,28 @@ impl Proxy {
     ///
     /// If the operating system has no port or no thread to give.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
+        Self::start_all([upstream])
+    }
+
+    /// One proxy to several servers that act as one, such as the nodes of a cluster, each on a free
+    /// port: [`address_of`](Self::address_of) says on which. What is cut, lost or counted is so on
+    /// all of them together: the next answer of whichever server is lost, once.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start); and if there is no server.
+    pub fn start_all(upstreams: impl IntoIterator<Item = SocketAddr>) -> io::Result<Self> {
+        let (mut doors, mut listeners) = (Vec::new(), Vec::new());
+        for upstream in upstreams {
+            let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            listener.set_nonblocking(true)?;
+            doors.push((listener.local_addr()?, upstream));
+            listeners.push((listener, upstream));
+        }
+        if doors.is_empty() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         let shared = Arc::new(Shared {
-            upstream,
             era: watch::Sender::new(0),
             connections: AtomicU64::new(0),
             frozen: AtomicU64::new(0),
@@ -109,22 +127,31 @@ impl Proxy {
                 runtime.block_on(async {
                     tokio::select! {
                         _ = ended => {}
-                        () = accept(listener, accepting) => {}
+                        _ = join_all(listeners.into_iter().map(|(listener, upstream)| {
+                            accept(listener, upstream, &accepting)
+                        })) => {}
                     }
                 });
             })?;
         Ok(Self {
             shared,
-            address,
+            doors,
             running: Some(running),
             thread: Some(thread),
         })
     }
 
-    /// Where the store is to connect to.
+    /// Where the store is to connect to: for the first server, where there are several.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.doors[0].0
+    }
+
+    /// Where the store is to connect to for this one of several servers.
+    #[must_use]
+    pub fn address_of(&self, upstream: SocketAddr) -> Option<SocketAddr> {
+        let mut doors = self.doors.iter();
+        doors.find_map(|(address, server)| (*server == upstream).then_some(*address))
     }
 
     /// Closes every connection, and each new one as soon as it is made, until
@@ -182,8 +209,7 @@ impl Drop for Proxy {
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Proxy")
-            .field("address", &self.address)
-            .field("upstream", &self.shared.upstream)
+            .field("doors", &self.doors)
             .field("round_trips", &self.round_trips())
             .finish_non_exhaustive()
     }
@@ -200,26 +226,26 @@ impl Shared {
     }
 }
 
-async fn accept(listener: std::net::TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: std::net::TcpListener, upstream: SocketAddr, shared: &Arc<Shared>) {
     let Ok(listener) = TcpListener::from_std(listener) else {
         return;
     };
     loop {
         // An error is the other side's: it went away before it was accepted.
         if let Ok((client, _)) = listener.accept().await {
-            tokio::spawn(serve(client, Arc::clone(&shared)));
+            tokio::spawn(serve(client, upstream, Arc::clone(shared)));
         }
     }
 }
 
 /// Serves a connection until either side closes it or the network is cut.
-async fn serve(client: TcpStream, shared: Arc<Shared>) {
+async fn serve(client: TcpStream, upstream: SocketAddr, shared: Arc<Shared>) {
     let mut eras = shared.era.subscribe();
     let era = *eras.borrow_and_update();
     if era % 2 == 1 {
         return;
     }
-    let Ok(server) = TcpStream::connect(shared.upstream).await else {
+    let Ok(server) = TcpStream::connect(upstream).await else {
         return;
     };
     for side in [&client, &server] {

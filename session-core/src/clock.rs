@@ -60,6 +60,20 @@ impl Clock {
         }
     }
 
+    /// A time as this clock counts it, for a backend that keeps numbers: milliseconds since
+    /// 1970-01-01T00:00:00Z, rounded towards the past, within ECMAScript's range of
+    /// ±8,640,000,000,000,000.
+    #[must_use]
+    pub fn to_millis(time: SystemTime) -> i64 {
+        to_millis(time)
+    }
+
+    /// The time of [`to_millis`](Self::to_millis).
+    #[must_use]
+    pub fn from_millis(millis: i64) -> SystemTime {
+        from_millis(millis)
+    }
+
     /// Moves a manual clock forward; `by` is cut to whole milliseconds.
     ///
     /// # Panics

@@ -18,6 +18,7 @@ mod request;
 mod secrets;
 mod session;
 mod store;
+mod sweeper;
 #[cfg(test)]
 mod vectors;
 
@@ -37,3 +38,4 @@ pub use request::{Connection, RequestHead};
 pub use secrets::Secrets;
 pub use session::Session;
 pub use store::{Created, Replaced, Store, StoreStream, Swept, Touched};
+pub use sweeper::Sweeper;

@@ -8,9 +8,8 @@ mod sessions;
 mod shard;
 mod slab;
 mod store;
-mod sweeper;
 mod walk;
 
 pub use builder::MemoryStoreBuilder;
+pub use session_core::Sweeper;
 pub use store::MemoryStore;
-pub use sweeper::Sweeper;

@@ -76,7 +76,10 @@ impl MemoryStore {
     ///
     /// If the operating system refuses to start a thread.
     pub fn sweeper(&self, interval: Duration) -> Sweeper {
-        Sweeper::start(Arc::downgrade(&self.sessions), interval)
+        let sessions = Arc::downgrade(&self.sessions);
+        Sweeper::start(interval, move |limit| {
+            Some(Ok(sessions.upgrade()?.sweep(limit)))
+        })
     }
 }
 

@@ -1,15 +1,30 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::ConnectionLike;
+#[cfg(feature = "cluster")]
+use redis::cluster_async::ClusterConnection;
+use redis::io::AsyncDNSResolver;
+use redis::{Client, ConnectionInfo};
 use session_core::{Clock, Result};
 
 use crate::RedisStore;
+#[cfg(feature = "cluster")]
+use crate::address::Address;
+#[cfg(feature = "cluster")]
+use crate::cluster::{Cluster, Topology};
 use crate::connection::Connection;
+use crate::dial::{Dialer, Limits};
+#[cfg(feature = "cluster")]
+use crate::given::GivenCluster;
 use crate::keys::Keys;
-use crate::link::{Limits, Link};
+use crate::link::{Link, Target};
 use crate::options::Options;
-use crate::url;
+#[cfg(feature = "sentinel")]
+use crate::sentinel::Sentinels;
+use crate::tls::Tls;
+use crate::url::{self, Place, config};
 
 /// The options of a [`RedisStore`], from [`RedisStore::builder`].
 ///
@@ -20,18 +35,65 @@ use crate::url;
 /// | [`scan_count`](Self::scan_count) | 100 |
 /// | [`connect_timeout`](Self::connect_timeout) | 3 s |
 /// | [`response_timeout`](Self::response_timeout) | 5 s |
+/// | [`resolver`](Self::resolver) | the system's |
+/// | `tls_root` (feature `tls`) | the authorities that the system trusts |
+/// | `tls_client` (feature `tls`) | no certificate |
 /// | [`clock`](Self::clock) | the system's |
 ///
 /// The last call says where the server is: [`connect`](Self::connect),
-/// [`connect_lazily`](Self::connect_lazily) or [`build_on`](Self::build_on).
-#[derive(Clone, Debug)]
+/// [`connect_lazily`](Self::connect_lazily) or [`build_on`](Self::build_on) (for a cluster,
+/// `build_on_cluster`).
+///
+/// # URLs
+///
+/// | | |
+/// |---|---|
+/// | `redis://USER:PASSWORD@HOST:PORT/DATABASE` | one server; by TLS with `rediss` (feature `tls`) |
+/// | `unix:///PATH?db=DATABASE&user=USER&pass=PASSWORD` | one server, by its socket |
+/// | `redis+cluster://USER:PASSWORD@HOST:PORT,HOST:PORT` | a cluster, by some of its nodes (feature `cluster`); by TLS with `rediss+cluster` |
+/// | `redis+sentinel://USER:PASSWORD@HOST:PORT,HOST:PORT/SERVICE/DATABASE` | the master that Sentinels watch as `SERVICE`, by some of them (feature `sentinel`); by TLS with `rediss+sentinel` |
+///
+/// `valkey` and `valkeys` stand for `redis` and `rediss`. What is not needed can be left out; the
+/// port is 6379 then, a Sentinel's 26379. Special characters in user and password are
+/// percent-encoded. One of several hosts that is down does no harm.
+///
+/// With `?protocol=2` the store speaks RESP2 instead of RESP3. It works, but notices a lost
+/// connection only by an operation that fails.
+///
+/// User and password are those of the Redis servers, and are shown to Sentinels, too. Where those
+/// have others, `?sentinel_user=USER&sentinel_pass=PASSWORD` says so; an empty `sentinel_pass` is
+/// none.
+///
+/// # Waiting
+///
+/// An operation on one server waits for a connection as long as
+/// [`connect_timeout`](Self::connect_timeout), and then for its answer as long as
+/// [`response_timeout`](Self::response_timeout). On a cluster and with Sentinel, the first of the two
+/// also covers the search for the master: while a failover is under way, and somebody knows of one,
+/// an operation waits for its end so long, and fails with
+/// [`Unavailable`](session_core::ErrorKind::Unavailable) after that. A longer time than the servers
+/// need for a failover (`cluster-node-timeout`, `down-after-milliseconds`, and some seconds more)
+/// hides most of it from the visitors.
+#[derive(Clone)]
 #[must_use]
 pub struct RedisStoreBuilder {
     prefix: String,
     ttl: Option<Duration>,
     scan_count: usize,
-    limits: Limits,
+    dialer: Dialer,
+    tls: Tls,
     clock: Clock,
+}
+
+impl fmt::Debug for RedisStoreBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStoreBuilder")
+            .field("prefix", &self.prefix)
+            .field("ttl", &self.ttl)
+            .field("scan_count", &self.scan_count)
+            .field("limits", &self.dialer.limits)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for RedisStoreBuilder {
@@ -40,10 +102,14 @@ impl Default for RedisStoreBuilder {
             prefix: "sess:".into(),
             ttl: Some(Duration::from_secs(86_400)),
             scan_count: 100,
-            limits: Limits {
-                connect: Duration::from_secs(3),
-                response: Duration::from_secs(5),
+            dialer: Dialer {
+                limits: Limits {
+                    connect: Duration::from_secs(3),
+                    response: Duration::from_secs(5),
+                },
+                resolver: None,
             },
+            tls: Tls::default(),
             clock: Clock::system(),
         }
     }
@@ -81,7 +147,7 @@ impl RedisStoreBuilder {
     /// How long an operation waits for a connection, from looking up the name to logging in,
     /// before it fails with [`Unavailable`](session_core::ErrorKind::Unavailable).
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.limits.connect = limit;
+        self.dialer.limits.connect = limit;
         self
     }
 
@@ -89,7 +155,7 @@ impl RedisStoreBuilder {
     /// [`Timeout`](session_core::ErrorKind::Timeout). The connection is given up then, and the
     /// next operation makes another one.
     pub fn response_timeout(mut self, limit: Duration) -> Self {
-        self.limits.response = limit;
+        self.dialer.limits.response = limit;
         self
     }
 
@@ -100,20 +166,43 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// A store on the server of a URL, once it has been connected to:
-    /// `redis://USER:PASSWORD@HOST:PORT/DATABASE` or `unix:///PATH?db=DATABASE&user=..&pass=..`.
+    /// How host names and ports become addresses to connect to, also those that the nodes of a
+    /// cluster and Sentinels name: for servers that are reached by other addresses than the ones
+    /// they know of themselves (address translation, containers). Certificates are still checked
+    /// for the name.
+    pub fn resolver(mut self, resolver: impl AsyncDNSResolver) -> Self {
+        self.dialer.resolver = Some(Arc::new(resolver));
+        self
+    }
+
+    /// Trusts the authorities in this PEM text and no others, instead of those that the system
+    /// trusts.
+    #[cfg(feature = "tls")]
+    pub fn tls_root(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls.root = Some(pem.into());
+        self
+    }
+
+    /// The certificate and its key, both in PEM, to show to a server that asks for one.
+    #[cfg(feature = "tls")]
+    pub fn tls_client(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.tls.client = Some((certificate.into(), key.into()));
+        self
+    }
+
+    /// A store on the server or the servers of a [URL](Self#urls), once it has been connected to.
     ///
     /// # Errors
     ///
-    /// [`Config`](session_core::ErrorKind::Config) for a URL that cannot be used and for a wrong
-    /// password, [`Unavailable`](session_core::ErrorKind::Unavailable) for a server that cannot be
-    /// reached.
+    /// [`Config`](session_core::ErrorKind::Config) for a URL that cannot be used, a wrong password,
+    /// a certificate that is not trusted and a server of another kind than the URL says;
+    /// [`Unavailable`](session_core::ErrorKind::Unavailable) for a server that cannot be reached.
+    /// No error holds the URL or a part of it.
     pub async fn connect(self, url: &str) -> Result<RedisStore> {
-        let link = self.link(url)?;
-        link.connect()
-            .await
-            .map_err(|failure| failure.of("connect"))?;
-        Ok(self.build(Connection::Own(link)))
+        let connection = self.connection(url)?;
+        let ready = connection.ready().await;
+        ready.map_err(|failure| failure.of("connect"))?;
+        Ok(self.build(connection))
     }
 
     /// The same without waiting: the first operation connects. For programs that should start
@@ -123,8 +212,8 @@ impl RedisStoreBuilder {
     ///
     /// [`Config`](session_core::ErrorKind::Config) for a URL that cannot be used.
     pub fn connect_lazily(self, url: &str) -> Result<RedisStore> {
-        let link = self.link(url)?;
-        Ok(self.build(Connection::Own(link)))
+        let connection = self.connection(url)?;
+        Ok(self.build(connection))
     }
 
     /// A store on a connection that there is already: a `MultiplexedConnection`, a
@@ -139,8 +228,60 @@ impl RedisStoreBuilder {
         self.build(Connection::given(connection))
     }
 
-    fn link(&self, url: &str) -> Result<Arc<Link>> {
-        Ok(Arc::new(Link::new(url::client(url)?, self.limits)))
+    /// A store on a cluster connection that there is already. Its own time limits and its own
+    /// reconnection apply, and its task ends with the runtime that it was made on.
+    ///
+    /// By default, the redis crate's cluster connection sends a command again whose answer was
+    /// lost. `create` and `replace` then find their own work and answer
+    /// [`Exists`](session_core::Created::Exists) and
+    /// [`Conflict`](session_core::Replaced::Conflict), although they have written. With `retries(0)`
+    /// at its builder it sends nothing twice, and follows no redirection either: operations on slots
+    /// that move fail with [`Unavailable`](session_core::ErrorKind::Unavailable) once.
+    /// [`connect`](Self::connect) has neither of the two.
+    #[cfg(feature = "cluster")]
+    #[must_use]
+    pub fn build_on_cluster(self, connection: ClusterConnection) -> RedisStore {
+        let given = GivenCluster(connection);
+        self.build(Connection::GivenCluster(Box::new(given)))
+    }
+
+    /// The connection to what a URL names, which is not spoken to yet.
+    fn connection(&self, url: &str) -> Result<Connection> {
+        let equip = |info| {
+            let equipped = self.tls.equip(info);
+            equipped.map_err(|_| config("the certificates or the key cannot be read; they are PEM"))
+        };
+        let target = match url::parse(url)? {
+            Place::Server(info) => Target::Server(Box::new(client(equip(info)?)?)),
+            #[cfg(feature = "cluster")]
+            Place::Cluster(nodes) => {
+                let seeds = nodes.iter().filter_map(Address::of).collect();
+                let Some(like) = nodes.into_iter().next() else {
+                    return Err(config("the URL names no node of the cluster"));
+                };
+                let topology = Topology::new(seeds, equip(like)?, self.dialer.clone());
+                return Ok(Connection::Cluster(Arc::new(Cluster::new(topology))));
+            }
+            #[cfg(feature = "sentinel")]
+            Place::Sentinel {
+                sentinels,
+                service,
+                master,
+            } => {
+                let clients = sentinels.into_iter().map(|info| client(equip(info)?));
+                let clients = clients.collect::<Result<_>>()?;
+                let sentinels = Sentinels::new(clients, service, equip(master)?);
+                Target::Master(Arc::new(sentinels))
+            }
+            #[cfg(not(all(feature = "cluster", feature = "sentinel")))]
+            _ => {
+                return Err(config(
+                    "the URL needs a feature of session-redis that is off",
+                ));
+            }
+        };
+        let link = Link::new(target, self.dialer.clone());
+        Ok(Connection::Own(Arc::new(link)))
     }
 
     fn build(self, connection: Connection) -> RedisStore {
@@ -152,4 +293,8 @@ impl RedisStoreBuilder {
         };
         RedisStore::new(connection, options)
     }
+}
+
+fn client(info: ConnectionInfo) -> Result<Client> {
+    Client::open(info).map_err(|_| config("the URL names no server that can be connected to"))
 }

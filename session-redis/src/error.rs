@@ -21,6 +21,9 @@ impl Failure {
                         .with_message("the server could not be connected to in time")
                         .with_source(io::Error::from(io::ErrorKind::TimedOut)),
                     (ErrorKind::Unavailable, None) => {
+                        if let Some(error) = handshake_error(operation, error) {
+                            return error;
+                        }
                         build(operation, error).with_message("the server could not be connected to")
                     }
                     (ErrorKind::Other, message) => Error::new(ErrorKind::Config, operation)
@@ -31,7 +34,14 @@ impl Failure {
                 }
             }
             Self::Talking(error) => build(operation, error),
+            Self::Unfit(why) => Error::new(ErrorKind::Config, operation).with_message(*why),
         }
+    }
+
+    /// Whether somebody has to mend something: waiting does not help.
+    #[cfg(any(feature = "cluster", feature = "sentinel"))]
+    pub(crate) fn is_config(&self) -> bool {
+        self.of("connect").kind() == ErrorKind::Config
     }
 }
 
@@ -90,10 +100,15 @@ fn kind(error: &RedisError) -> (ErrorKind, Option<&'static str>) {
             | ServerErrorKind::TryAgain
             | ServerErrorKind::ClusterDown
             | ServerErrorKind::MasterDown
-            | ServerErrorKind::ReadOnly
-            | ServerErrorKind::Moved
-            | ServerErrorKind::Ask,
+            | ServerErrorKind::ReadOnly,
         ) => (ErrorKind::Unavailable, None),
+        Kind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask) => (
+            ErrorKind::Config,
+            Some(
+                "the server is one node of a cluster: connect with redis+cluster://, or with \
+                 build_on_cluster",
+            ),
+        ),
         Kind::Server(ServerErrorKind::NoPerm) => (
             ErrorKind::Config,
             Some("the server's access rules (ACL) do not allow this user the command or the key"),
@@ -139,17 +154,48 @@ fn code(error: &RedisError) -> Option<String> {
     is_word.then_some(first)
 }
 
-/// The operating system's error again, without anything that was put around it.
-fn io_error(error: &RedisError) -> Option<io::Error> {
+/// The I/O error of the client library, with what was put around it.
+fn cause(error: &RedisError) -> Option<&io::Error> {
     let source = error.source()?;
-    let cause = source
+    source
         .downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()
         .and_then(|shared| shared.downcast_ref::<io::Error>())
-        .or_else(|| source.downcast_ref::<io::Error>())?;
+        .or_else(|| source.downcast_ref::<io::Error>())
+}
+
+/// The operating system's error again, without anything that was put around it.
+fn io_error(error: &RedisError) -> Option<io::Error> {
+    let cause = cause(error)?;
     Some(match cause.raw_os_error() {
         Some(number) => io::Error::from_raw_os_error(number),
         None => cause.kind().into(),
     })
+}
+
+/// What went wrong in a TLS handshake is not mended by trying again.
+#[cfg(feature = "tls")]
+fn handshake_error(operation: &'static str, error: &RedisError) -> Option<Error> {
+    let inner = cause(error)?.get_ref()?;
+    let message = match inner.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::NotValidForName)
+        | rustls::Error::InvalidCertificate(rustls::CertificateError::NotValidForNameContext {
+            ..
+        }) => "the server's certificate is not for the host of the URL",
+        rustls::Error::InvalidCertificate(_) => {
+            "the server's certificate is not trusted: an authority that the system does not know \
+             has to be named with tls_root"
+        }
+        rustls::Error::AlertReceived(_) => {
+            "the server breaks off the TLS handshake: does it want a certificate (tls_client)?"
+        }
+        _ => "the TLS handshake fails: does the server speak TLS on this port?",
+    };
+    Some(Error::new(ErrorKind::Config, operation).with_message(message))
+}
+
+#[cfg(not(feature = "tls"))]
+fn handshake_error(_: &'static str, _: &RedisError) -> Option<Error> {
+    None
 }
 
 /// The code word of the server's answer.

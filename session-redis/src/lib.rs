@@ -1,15 +1,26 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod address;
 mod builder;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod connection;
+mod dial;
 mod error;
 mod expiry;
+mod given;
 mod keys;
 mod link;
 mod options;
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+mod patience;
 mod scan;
 mod script;
+#[cfg(feature = "sentinel")]
+mod sentinel;
 mod store;
+mod tls;
 mod url;
 mod walk;
 

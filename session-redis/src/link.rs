@@ -1,13 +1,14 @@
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use redis::aio::{MultiplexedConnection, SendError};
-use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, RedisError, RedisResult, Value};
+use redis::Client;
 
-use crate::connection::{Answers, Failure};
+use crate::connection::Failure;
+use crate::dial::{Dialer, Line};
+#[cfg(feature = "sentinel")]
+use crate::sentinel::Sentinels;
 
 /// One connection that all operations share, made when it is first needed and made again when it
 /// is lost.
@@ -23,78 +24,62 @@ use crate::connection::{Answers, Failure};
 /// Here an operation that finds no connection waits for an attempt of its own time, and the
 /// connection says itself when it ends. No command is ever sent twice.
 pub(crate) struct Link {
-    client: Client,
-    limits: Limits,
+    target: Target,
+    dialer: Dialer,
     current: Mutex<Option<Arc<Attempt>>>,
 }
 
-/// How long to wait.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) connect: Duration,
-    pub(crate) response: Duration,
+/// What a link leads to.
+#[derive(Clone)]
+pub(crate) enum Target {
+    Server(Box<Client>),
+    /// Whoever is the master at the moment of connecting.
+    #[cfg(feature = "sentinel")]
+    Master(Arc<Sentinels>),
+}
+
+impl Target {
+    async fn dial(&self, dialer: &Dialer) -> Result<Line, Failure> {
+        match self {
+            Self::Server(client) => dialer.dial(client).await,
+            #[cfg(feature = "sentinel")]
+            Self::Master(sentinels) => sentinels.dial(dialer).await,
+        }
+    }
 }
 
 /// A connection that is being made, that stands, or that is lost.
 struct Attempt {
-    connection: Shared<BoxFuture<'static, RedisResult<MultiplexedConnection>>>,
+    line: Shared<BoxFuture<'static, Result<Line, Failure>>>,
     since: Instant,
-    lost: Arc<AtomicBool>,
-}
-
-/// Lives as long as the task that drives a connection.
-struct Pulse(Arc<AtomicBool>);
-
-impl Drop for Pulse {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
 }
 
 impl Link {
-    pub(crate) fn new(client: Client, limits: Limits) -> Self {
+    pub(crate) fn new(target: Target, dialer: Dialer) -> Self {
         Self {
-            client,
-            limits,
+            target,
+            dialer,
             current: Mutex::new(None),
         }
     }
 
-    /// Makes the connection if there is none.
-    pub(crate) async fn connect(&self) -> Result<(), Failure> {
-        self.connection().await.map(drop)
-    }
-
-    pub(crate) async fn command(&self, command: &Cmd) -> Result<Value, Failure> {
-        let (mut connection, lost) = self.connection().await?;
-        let answer = command.query_async(&mut connection).await;
-        answer.map_err(|error| judge(error, &lost))
-    }
-
-    pub(crate) async fn pipeline(&self, pipeline: &Pipeline) -> Result<Answers, Failure> {
-        let (mut connection, lost) = self.connection().await?;
-        let answers = pipeline.query_async(&mut connection).await;
-        answers.map_err(|error| judge(error, &lost))
-    }
-
-    async fn connection(&self) -> Result<(MultiplexedConnection, Arc<AtomicBool>), Failure> {
+    /// The connection, made if there is none.
+    pub(crate) async fn line(&self) -> Result<Line, Failure> {
         let attempt = self.attempt();
-        match attempt.connection.clone().await {
-            Ok(connection) => Ok((connection, Arc::clone(&attempt.lost))),
-            Err(error) => {
-                attempt.lost.store(true, Ordering::SeqCst);
-                Err(Failure::Connecting(error))
-            }
-        }
+        attempt.line.clone().await
     }
 
     /// The current attempt, or a new one if that is of no use any more.
     fn attempt(&self) -> Arc<Attempt> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         match &*current {
-            Some(attempt) if attempt.is_usable(self.limits.connect) => Arc::clone(attempt),
+            Some(attempt) if attempt.is_usable(self.dialer.limits.connect) => Arc::clone(attempt),
             _ => {
-                let attempt = Arc::new(Attempt::start(self.client.clone(), self.limits));
+                let (target, dialer) = (self.target.clone(), self.dialer.clone());
+                let attempt = Arc::new(Attempt {
+                    line: async move { target.dial(&dialer).await }.boxed().shared(),
+                    since: Instant::now(),
+                });
                 *current = Some(Arc::clone(&attempt));
                 attempt
             }
@@ -103,45 +88,13 @@ impl Link {
 }
 
 impl Attempt {
-    fn start(client: Client, limits: Limits) -> Self {
-        let lost = Arc::new(AtomicBool::new(false));
-        let mut config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(limits.connect))
-            .set_response_timeout(Some(limits.response));
-        // Out-of-band messages exist in RESP3 alone, and so does the place to put the pulse.
-        let protocol = client.get_connection_info().redis_settings().protocol();
-        if protocol.supports_resp3() {
-            let pulse = Pulse(Arc::clone(&lost));
-            config = config.set_push_sender(move |_| {
-                let _: &Pulse = &pulse;
-                Ok::<(), SendError>(())
-            });
-        }
-        let connection = async move {
-            client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await
-        };
-        Self {
-            connection: connection.boxed().shared(),
-            since: Instant::now(),
-            lost,
-        }
-    }
-
     fn is_usable(&self, limit: Duration) -> bool {
-        // An attempt that nobody has waited for to its end (their requests were cancelled) has
-        // run out of time although it need not fail.
-        let abandoned = self.connection.peek().is_none() && self.since.elapsed() > limit;
-        !self.lost.load(Ordering::SeqCst) && !abandoned
+        match self.line.peek() {
+            Some(Ok(line)) => !line.is_lost(),
+            Some(Err(_)) => false,
+            // An attempt that nobody has waited for to its end (their requests were cancelled) has
+            // run out of time although it need not fail.
+            None => self.since.elapsed() <= limit,
+        }
     }
-}
-
-/// Gives up the connection after an error that says that it does not work, or that it does not
-/// answer; what else is under way on it may still come to its end.
-fn judge(error: RedisError, lost: &AtomicBool) -> Failure {
-    if error.is_io_error() || error.is_timeout() || error.is_unrecoverable_error() {
-        lost.store(true, Ordering::SeqCst);
-    }
-    Failure::Talking(error)
 }

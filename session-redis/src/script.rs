@@ -47,10 +47,12 @@ impl Script {
         arguments: &[&[u8]],
     ) -> Result<Value, Failure> {
         let known = command("EVALSHA", &self.hash, key, arguments);
-        match connection.command(&known).await {
-            Err(failure) if failure.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+        match connection.command(key, &known).await {
+            Err(failure)
+                if failure.kind() == Some(ErrorKind::Server(ServerErrorKind::NoScript)) =>
+            {
                 let whole = command("EVAL", self.text, key, arguments);
-                connection.command(&whole).await
+                connection.command(key, &whole).await
             }
             answer => answer,
         }

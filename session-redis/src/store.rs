@@ -11,7 +11,7 @@ use session_core::{
 };
 
 use crate::RedisStoreBuilder;
-use crate::connection::{Connection, pipeline};
+use crate::connection::{Connection, Node, pipeline};
 use crate::error::{answer_error, unexpected};
 use crate::expiry::{Lifetime, stored_expiry};
 use crate::options::Options;
@@ -97,7 +97,7 @@ impl RedisStore {
         }
     }
 
-    fn options(&self) -> &Options {
+    pub(crate) fn options(&self) -> &Options {
         &self.inner.options
     }
 
@@ -105,35 +105,48 @@ impl RedisStore {
         self.options().keys.key(id)
     }
 
-    /// Sends one command.
-    async fn ask(&self, operation: &'static str, command: &redis::Cmd) -> Result<Value> {
-        let answer = self.inner.connection.command(command).await;
+    /// Sends a command about one key.
+    async fn ask(
+        &self,
+        operation: &'static str,
+        key: &[u8],
+        command: &redis::Cmd,
+    ) -> Result<Value> {
+        let answer = self.inner.connection.command(key, command).await;
         answer.map_err(|failure| failure.of(operation))
     }
 
-    /// Sends commands that are answered one by one.
-    pub(crate) async fn ask_all(
+    /// All servers that have sessions.
+    pub(crate) async fn nodes(&self, operation: &'static str) -> Result<Vec<Node>> {
+        let nodes = self.inner.connection.nodes().await;
+        nodes.map_err(|failure| failure.of(operation))
+    }
+
+    /// Sends one server commands that are answered one by one.
+    pub(crate) async fn ask_at(
         &self,
         operation: &'static str,
+        node: &Node,
         pipeline: &redis::Pipeline,
     ) -> Result<Vec<RedisResult<Value>>> {
-        let answers = self.inner.connection.pipeline(pipeline).await;
+        let answers = self.inner.connection.pipeline_at(node, pipeline).await;
         answers.map_err(|failure| failure.of(operation))
     }
 
     async fn unlink(&self, operation: &'static str, id: &SessionId) -> Result<()> {
+        let key = self.key(id);
         let mut command = redis::cmd("UNLINK");
-        command.arg(self.key(id));
-        match self.ask(operation, &command).await? {
+        command.arg(&key);
+        match self.ask(operation, &key, &command).await? {
             Value::Int(_) => Ok(()),
             other => Err(unexpected(operation, &other)),
         }
     }
 
     /// `SET`, without `NX` or `PX` yet.
-    fn set_command(&self, id: &SessionId, record: &Record) -> redis::Cmd {
+    fn set_command(key: &[u8], record: &Record) -> redis::Cmd {
         let mut command = redis::cmd("SET");
-        command.arg(self.key(id)).arg(record.json());
+        command.arg(key).arg(record.json());
         command
     }
 
@@ -194,13 +207,15 @@ impl Store for RedisStore {
         let mut both = pipeline();
         both.cmd("GET").arg(&key).cmd("PTTL").arg(&key);
         let asked = self.options().clock.now();
-        let mut answers = self.ask_all("get", &both).await?.into_iter();
+        let answers = self.inner.connection.pipeline(&key, &both).await;
+        let mut answers = answers.map_err(|failure| failure.of("get"))?.into_iter();
         self.decode("get", asked, answers.next(), answers.next())
     }
 
     async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
         check_size("set", record)?;
-        let mut command = self.set_command(id, record);
+        let key = self.key(id);
+        let mut command = Self::set_command(&key, record);
         match self.options().lifetime(record.expires()) {
             Lifetime::Over => return self.unlink("set", id).await,
             Lifetime::Endless => {}
@@ -208,7 +223,7 @@ impl Store for RedisStore {
                 command.arg("PX").arg(millis);
             }
         }
-        match self.ask("set", &command).await? {
+        match self.ask("set", &key, &command).await? {
             Value::Okay => Ok(()),
             other => Err(unexpected("set", &other)),
         }
@@ -223,35 +238,25 @@ impl Store for RedisStore {
     }
 
     async fn length(&self) -> Result<u64> {
-        let mut scan = Scan::once(self.options(), "length");
+        let mut scan = Scan::once(self, "length");
         while !scan.is_finished() {
-            let mut page = pipeline();
-            scan.ask(&mut page);
-            let mut answers = self.ask_all("length", &page).await?.into_iter();
-            scan.page(answers.next())?;
+            scan.turn(|_, _| {}).await?;
+            drop(scan.take_keys());
         }
         Ok(scan.seen() as u64)
     }
 
     async fn clear(&self) -> Result<()> {
-        let mut scan = Scan::repeating(self.options(), "clear");
-        let mut keys = Vec::new();
-        while !(scan.is_finished() && keys.is_empty()) {
-            let mut page = pipeline();
+        let mut scan = Scan::repeating(self, "clear");
+        while !scan.is_finished() {
             // One command for each key: on a cluster they live in different slots.
-            for key in &keys {
+            let unlink = |page: &mut redis::Pipeline, key: &Vec<u8>| {
                 page.cmd("UNLINK").arg(key);
-            }
-            scan.ask(&mut page);
-            let mut answers = self.ask_all("clear", &page).await?.into_iter();
-            for answer in answers.by_ref().take(keys.len()) {
+            };
+            let (_, answers) = scan.turn(unlink).await?;
+            for answer in answers {
                 answer.map_err(|error| answer_error("clear", &error))?;
             }
-            keys = if scan.is_finished() {
-                Vec::new()
-            } else {
-                scan.page(answers.next())?
-            };
         }
         Ok(())
     }
@@ -270,8 +275,8 @@ impl Store for RedisStore {
                     Lifetime::Over | Lifetime::Endless => 0,
                 };
                 let mut command = redis::cmd("PEXPIRE");
-                command.arg(key).arg(millis);
-                self.ask("touch", &command).await?
+                command.arg(&key).arg(millis);
+                self.ask("touch", &key, &command).await?
             }
         };
         match answer {
@@ -283,11 +288,12 @@ impl Store for RedisStore {
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
         check_size("create", record)?;
-        let mut command = self.set_command(id, record);
+        let key = self.key(id);
+        let mut command = Self::set_command(&key, record);
         match self.options().lifetime(record.expires()) {
             Lifetime::Over => {
                 command = redis::cmd("EXISTS");
-                command.arg(self.key(id));
+                command.arg(&key);
             }
             Lifetime::Endless => {
                 command.arg("NX");
@@ -296,7 +302,7 @@ impl Store for RedisStore {
                 command.arg("PX").arg(millis).arg("NX");
             }
         }
-        match self.ask("create", &command).await? {
+        match self.ask("create", &key, &command).await? {
             Value::Okay | Value::Int(0) => Ok(Created::Created),
             Value::Nil | Value::Int(_) => Ok(Created::Exists),
             other => Err(unexpected("create", &other)),
@@ -325,11 +331,11 @@ impl Store for RedisStore {
     }
 
     fn all(&self) -> StoreStream<'_, (SessionId, Record)> {
-        Walk::records(self, self.options()).stream().boxed()
+        Walk::records(self).stream().boxed()
     }
 
     fn ids(&self) -> StoreStream<'_, SessionId> {
-        Walk::ids(self, self.options()).stream().boxed()
+        Walk::ids(self).stream().boxed()
     }
 
     async fn sweep(&self, _: usize) -> Result<Swept> {

@@ -1,60 +1,64 @@
 use std::collections::VecDeque;
 use std::time::SystemTime;
+use std::vec;
 
 use futures_util::stream::{self, Stream};
-use redis::RedisResult;
-use redis::Value;
+use redis::{Pipeline, RedisResult, Value};
 use session_core::{Record, Result, SessionId};
 
 use crate::RedisStore;
-use crate::connection::pipeline;
-use crate::options::Options;
-use crate::scan::Scan;
+use crate::scan::{Key, Scan};
 
 /// `all` and `ids`: page by page, with the values of one page and the keys of the next one in the
 /// same round trip.
 pub(crate) struct Walk<'a, T> {
     store: &'a RedisStore,
-    options: &'a Options,
     scan: Scan<'a>,
-    /// Keys whose values are asked for next.
-    keys: Vec<Vec<u8>>,
-    /// When they were asked for.
+    /// When the last page was asked about.
     asked: SystemTime,
     ready: VecDeque<Result<T>>,
     failed: bool,
-    step: fn(&mut Self, &mut dyn Iterator<Item = RedisResult<Value>>) -> Result<()>,
+    about: fn(&mut Pipeline, &Key),
+    step: Step<'a, T>,
 }
 
+/// Makes items of some keys and the answers about them.
+type Step<'a, T> = fn(&mut Walk<'a, T>, Vec<Key>, vec::IntoIter<RedisResult<Value>>);
+
 impl<'a> Walk<'a, SessionId> {
-    pub(crate) fn ids(store: &'a RedisStore, options: &'a Options) -> Self {
-        Self::new(store, options, "ids", |walk, answers| {
-            for key in walk.scan.page(answers.next())? {
-                walk.ready.push_back(walk.options.keys.id("ids", &key));
-            }
-            Ok(())
-        })
+    pub(crate) fn ids(store: &'a RedisStore) -> Self {
+        Self::new(
+            store,
+            "ids",
+            |_, _| {},
+            |walk, _, _| {
+                for key in walk.scan.take_keys() {
+                    walk.ready
+                        .push_back(walk.store.options().keys.id("ids", &key));
+                }
+            },
+        )
     }
 }
 
 impl<'a> Walk<'a, (SessionId, Record)> {
-    pub(crate) fn records(store: &'a RedisStore, options: &'a Options) -> Self {
-        Self::new(store, options, "all", |walk, answers| {
-            for key in std::mem::take(&mut walk.keys) {
-                let record = walk
-                    .store
-                    .decode("all", walk.asked, answers.next(), answers.next());
-                let item = match record {
+    pub(crate) fn records(store: &'a RedisStore) -> Self {
+        let about = |page: &mut Pipeline, key: &Key| {
+            page.cmd("GET").arg(key).cmd("PTTL").arg(key);
+        };
+        Self::new(store, "all", about, |walk, keys, mut answers| {
+            for key in keys {
+                let (text, pttl) = (answers.next(), answers.next());
+                let item = match walk.store.decode("all", walk.asked, text, pttl) {
                     Ok(None) => continue,
-                    Ok(Some(record)) => walk.options.keys.id("all", &key).map(|id| (id, record)),
+                    Ok(Some(record)) => {
+                        let id = walk.store.options().keys.id("all", &key);
+                        id.map(|id| (id, record))
+                    }
                     Err(error) => Err(error),
                 };
                 walk.ready.push_back(item);
             }
-            if !walk.scan.is_finished() {
-                walk.keys = walk.scan.page(answers.next())?;
-            }
-            Ok(())
         })
     }
 }
@@ -62,18 +66,17 @@ impl<'a> Walk<'a, (SessionId, Record)> {
 impl<'a, T: Send + 'a> Walk<'a, T> {
     fn new(
         store: &'a RedisStore,
-        options: &'a Options,
         operation: &'static str,
-        step: fn(&mut Self, &mut dyn Iterator<Item = RedisResult<Value>>) -> Result<()>,
+        about: fn(&mut Pipeline, &Key),
+        step: Step<'a, T>,
     ) -> Self {
         Self {
             store,
-            options,
-            scan: Scan::once(options, operation),
-            keys: Vec::new(),
-            asked: options.clock.now(),
+            scan: Scan::once(store, operation),
+            asked: store.options().clock.now(),
             ready: VecDeque::new(),
             failed: false,
+            about,
             step,
         }
     }
@@ -90,24 +93,17 @@ impl<'a, T: Send + 'a> Walk<'a, T> {
             if let Some(item) = self.ready.pop_front() {
                 return Some(item);
             }
-            if self.failed || (self.scan.is_finished() && self.keys.is_empty()) {
+            if self.failed || self.scan.is_finished() {
                 return None;
             }
-            if let Err(error) = self.turn().await {
-                self.failed = true;
-                self.ready.push_back(Err(error));
+            self.asked = self.store.options().clock.now();
+            match self.scan.turn(self.about).await {
+                Ok((keys, answers)) => (self.step)(self, keys, answers),
+                Err(error) => {
+                    self.failed = true;
+                    self.ready.push_back(Err(error));
+                }
             }
         }
-    }
-
-    async fn turn(&mut self) -> Result<()> {
-        let mut page = pipeline();
-        for key in &self.keys {
-            page.cmd("GET").arg(key).cmd("PTTL").arg(key);
-        }
-        self.scan.ask(&mut page);
-        self.asked = self.options.clock.now();
-        let answers = self.store.ask_all(self.scan.operation(), &page).await?;
-        (self.step)(self, &mut answers.into_iter())
     }
 }

@@ -7,12 +7,16 @@
 
 use std::io::{Write, stderr};
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus};
 
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use test_servers::{Kind, Server};
+
+/// Where the rules leave their results, if anywhere.
+const RESULTS: &str = "SESSION_CONFORMANCE_RESULTS";
 
 fn main() -> ExitCode {
     match run() {
@@ -67,6 +71,15 @@ fn run() -> Result<ExitCode, String> {
         return Ok(ExitCode::from(130));
     }
 
+    for server in &servers {
+        say(&format!(
+            "{}: {}",
+            server.kind(),
+            server.version().unwrap_or_default()
+        ));
+    }
+    note_versions(&servers).map_err(|error| format!("{RESULTS}: {error}"))?;
+
     let mut command = Command::new(program);
     command.args(arguments);
     command.envs(servers.iter().flat_map(Server::variables));
@@ -98,6 +111,19 @@ fn run() -> Result<ExitCode, String> {
         0 if !complete => ExitCode::FAILURE,
         code => ExitCode::from(code),
     })
+}
+
+/// Says beside the results what they were had with.
+fn note_versions(servers: &[Server]) -> std::io::Result<()> {
+    let Some(directory) = std::env::var_os(RESULTS) else {
+        return Ok(());
+    };
+    let mut lines = String::new();
+    for server in servers {
+        let version = server.version().unwrap_or_default();
+        lines.push_str(&format!("{}\t{version}\n", server.kind()));
+    }
+    std::fs::write(PathBuf::from(directory).join("servers.tsv"), lines)
 }
 
 fn code(status: ExitStatus) -> u8 {

@@ -177,3 +177,15 @@ fn a_value_of_another_type_is_named_but_not_shown() {
         Some("hunter2")
     );
 }
+
+#[test]
+fn a_number_is_the_very_one_that_node_wrote() {
+    // Found by comparing with Node: a fast float parser is off by one in the last place here.
+    for number in [0.220_971_099_101_006_98, 0.974_975_169_403_478_5] {
+        let (data, _) = Data::parse(&format!(r#"{{{COOKIE},"n":{number}}}"#).into()).unwrap();
+        assert_eq!(data.get::<f64>("n").unwrap(), Some(number));
+        let mut copy = Data::new();
+        copy.insert("n", &data.get::<f64>("n").unwrap()).unwrap();
+        assert_eq!(copy.raw("n"), data.raw("n"));
+    }
+}

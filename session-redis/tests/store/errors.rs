@@ -3,23 +3,10 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use session_core::{Error, ErrorKind, Store};
+use session_core::{ErrorKind, Store};
 use session_redis::RedisStore;
 
-use crate::{ask, builder, id, prefix, record, server};
-
-const HOUR: Duration = Duration::from_secs(3_600);
-
-/// Every text that an error shows, its sources included.
-fn texts(error: &Error) -> String {
-    let mut texts = format!("{error}\n{error:?}");
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        texts.push_str(&format!("\n{cause}\n{cause:?}"));
-        source = cause.source();
-    }
-    texts
-}
+use crate::{HOUR, ask, builder, id, prefix, record, server, texts};
 
 #[tokio::test]
 async fn a_wrong_password_is_a_config_error() {

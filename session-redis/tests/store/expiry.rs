@@ -5,9 +5,8 @@ use std::time::Duration;
 use session_core::{Clock, Created, Replaced, Store, Touched};
 use session_redis::RedisStore;
 
-use crate::{ask, cookie, id, prefix, record, server};
+use crate::{HOUR, ask, cookie, id, prefix, record, server};
 
-const HOUR: Duration = Duration::from_secs(3_600);
 const DAY_MILLIS: i64 = 86_400_000;
 
 async fn store(prefix: &str, ttl: Option<Duration>) -> RedisStore {

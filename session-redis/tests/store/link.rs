@@ -8,10 +8,8 @@ use session_conformance::Proxy;
 use session_core::{ErrorKind, Store};
 use session_redis::RedisStore;
 
-use crate::support::server::Server;
-use crate::{builder, id, record, server};
-
-const HOUR: Duration = Duration::from_secs(3_600);
+use crate::{HOUR, builder, id, private, record, server};
+use test_servers::Kind;
 
 async fn through_proxy(protocol: &str) -> (Proxy, RedisStore) {
     let proxy = Proxy::start(server().address()).unwrap();
@@ -154,10 +152,10 @@ async fn a_connection_of_the_callers_own_will_do() {
 
 #[tokio::test]
 async fn a_unix_socket_will_do() {
-    let private = Server::start().unwrap();
+    let private = private(Kind::Redis);
     let url = format!(
         "unix://{}?pass={}",
-        private.socket().display(),
+        private.socket().unwrap().display(),
         private.password()
     );
     let store = RedisStore::connect(&url).await.unwrap();

@@ -10,50 +10,25 @@ mod link;
 mod pages;
 mod rows;
 mod scripts;
-mod server;
 mod suite;
 mod trips;
 
-use std::time::Duration;
-
-use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, cmd};
-use session_core::{Clock, Data, Record, SessionCookie, SessionId};
 use session_redis::{RedisStore, RedisStoreBuilder};
-use support::server::Server;
+use support::site::{self, Admin};
+use support::{HOUR, cookie, id, prefix, private, record, shared, texts};
+use test_servers::{Kind, Server};
 
 fn server() -> &'static Server {
-    Server::shared().unwrap_or_else(|why| panic!("{why}"))
-}
-
-/// A prefix that no other test has.
-fn prefix() -> String {
-    format!("test:{}:", SessionId::random().as_str())
+    shared(Kind::Redis)
 }
 
 fn builder() -> RedisStoreBuilder {
     RedisStore::builder().prefix(prefix())
 }
 
-fn id(text: &str) -> SessionId {
-    SessionId::new(text).unwrap()
-}
-
-/// A record with one value that ends `left` from now, or with the browser.
-fn record(value: &str, left: impl Into<Option<Duration>>) -> Record {
-    let mut data = Data::new();
-    data.insert("value", &value).unwrap();
-    Record::new(cookie(left), &data)
-}
-
-fn cookie(left: impl Into<Option<Duration>>) -> SessionCookie {
-    let mut cookie = SessionCookie::new();
-    cookie.set_max_age(left.into(), Clock::system().now());
-    cookie
-}
-
-async fn admin() -> MultiplexedConnection {
-    server().admin().await.unwrap()
+async fn admin() -> Admin {
+    site::admin(server()).await.unwrap()
 }
 
 /// Asks the server behind the store's back.
@@ -63,5 +38,5 @@ async fn ask<T: FromRedisValue>(words: &[&[u8]]) -> T {
     for argument in arguments {
         command.arg(argument);
     }
-    command.query_async(&mut admin().await).await.unwrap()
+    admin().await.ask(&command).await.unwrap()
 }

@@ -1,16 +1,13 @@
 //! Going through the keys: every page, each key once, nobody else's.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use redis::pipe;
 use session_core::{ErrorKind, Store};
 use session_redis::RedisStore;
 
-use crate::{admin, ask, id, prefix, record, server};
-
-const HOUR: Duration = Duration::from_secs(3_600);
+use crate::{HOUR, admin, ask, id, prefix, record, server};
 
 async fn store(prefix: &str) -> RedisStore {
     let builder = RedisStore::builder().prefix(prefix).scan_count(10);
@@ -27,7 +24,7 @@ async fn all_pages_are_seen_and_each_key_once() {
         fill.cmd("SET").arg(format!("{prefix}{number}"));
         fill.arg(text.json()).arg("PX").arg(3_600_000);
     }
-    fill.exec_async(&mut admin().await).await.unwrap();
+    let _: Vec<String> = admin().await.ask_all(&fill).await.unwrap();
 
     assert_eq!(store.length().await.unwrap(), 1_200);
     let ids: Vec<_> = store.ids().map(Result::unwrap).collect().await;

@@ -6,8 +6,8 @@ use session_core::{Clock, Data, Record, SessionCookie, Store, Touched};
 use session_redis::RedisStore;
 
 use crate::support::hooks::NODE_ROWS;
-use crate::support::server::Server;
-use crate::{ask, id, record, server};
+use crate::{ask, id, private, record, server, site};
+use test_servers::Kind;
 
 /// A session that connect-redis stored at this moment, read by a clock that shows it.
 fn moment() -> SystemTime {
@@ -26,7 +26,7 @@ fn session(max_age: Option<Duration>) -> Record {
 #[tokio::test]
 async fn a_row_is_the_one_that_node_writes() {
     // The default prefix, and so a server that nobody else writes to.
-    let private = Server::start().unwrap();
+    let private = private(Kind::Redis);
     let clock = Clock::manual(moment());
     let store = RedisStore::builder().clock(clock);
     let store = store.connect(&private.url()).await.unwrap();
@@ -35,15 +35,17 @@ async fn a_row_is_the_one_that_node_writes() {
         .zip([None, Some(Duration::from_secs(60))])
     {
         store.set(&id(name), &session(max_age)).await.unwrap();
-        let mut admin = private.admin().await.unwrap();
-        let (text, kind, ttl): (String, String, u64) = redis::pipe()
-            .cmd("GET")
-            .arg(format!("sess:{name}"))
-            .cmd("TYPE")
-            .arg(format!("sess:{name}"))
-            .cmd("TTL")
-            .arg(format!("sess:{name}"))
-            .query_async(&mut admin)
+        let mut admin = site::admin(&private).await.unwrap();
+        let (text, kind, ttl): (String, String, u64) = admin
+            .ask_all(
+                redis::pipe()
+                    .cmd("GET")
+                    .arg(format!("sess:{name}"))
+                    .cmd("TYPE")
+                    .arg(format!("sess:{name}"))
+                    .cmd("TTL")
+                    .arg(format!("sess:{name}")),
+            )
             .await
             .unwrap();
         assert_eq!((text.as_str(), kind.as_str()), (row, "string"));

@@ -1,21 +1,17 @@
 //! Every operation is one round trip.
 
-use std::time::Duration;
-
 use futures_util::StreamExt;
 use session_conformance::Proxy;
 use session_core::Store;
 use session_redis::RedisStore;
 
-use crate::support::server::Server;
-use crate::{cookie, id, prefix, record};
-
-const HOUR: Duration = Duration::from_secs(3_600);
+use crate::{HOUR, cookie, id, prefix, private, record};
+use test_servers::Kind;
 
 #[tokio::test]
 async fn every_operation_is_one_round_trip() {
     // Alone on its server, so that SCAN ends with its first page.
-    let private = Server::start().unwrap();
+    let private = private(Kind::Redis);
     let proxy = Proxy::start(private.address()).unwrap();
     let endless = RedisStore::builder().prefix(prefix()).ttl(None);
     let store = endless

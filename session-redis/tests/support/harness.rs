@@ -1,54 +1,80 @@
-//! How the suite opens the store.
+//! How the suite opens the store, on each kind of server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use session_conformance::{Backend, Harness, Namespace, Need, NotRun, Opening, Proxy, Time};
 use session_core::Capabilities;
 use session_redis::RedisStore;
+use test_servers::{Kind, Server};
 
 use super::hooks::Behind;
-use super::server::Server;
+use super::site::{self, Through};
 
-pub(crate) struct SingleNode;
+const BACKEND: Backend = Backend::SERVER
+    .offers(Need::Undecodable)
+    .offers(Need::Fault)
+    .offers(Need::RoundTrips)
+    .offers(Need::Foreign)
+    .offers(Need::Count)
+    .offers(Need::Crash)
+    .offers(Need::Fixture)
+    .offers(Need::Skew)
+    .lacks(Need::Schema, "Redis has no schema");
 
-impl Harness for SingleNode {
-    const NAME: &'static str = "session-redis";
-    const CAPABILITIES: Capabilities = RedisStore::CAPABILITIES;
-    const BACKEND: Backend = Backend::SERVER
-        .offers(Need::Undecodable)
-        .offers(Need::Fault)
-        .offers(Need::RoundTrips)
-        .offers(Need::Foreign)
-        .offers(Need::Count)
-        .offers(Need::Crash)
-        .offers(Need::Fixture)
-        .offers(Need::Skew)
-        .lacks(Need::Schema, "Redis has no schema");
-    const TIME: Time = Time::Real {
-        resolution: Duration::from_millis(1),
-        lag: Duration::from_millis(100),
+const TIME: Time = Time::Real {
+    resolution: Duration::from_millis(1),
+    lag: Duration::from_millis(100),
+};
+
+macro_rules! harness {
+    ($name:ident, $kind:expr, $text:literal) => {
+        pub(crate) struct $name;
+
+        impl Harness for $name {
+            const NAME: &'static str = $text;
+            const CAPABILITIES: Capabilities = RedisStore::CAPABILITIES;
+            const BACKEND: Backend = BACKEND;
+            const TIME: Time = TIME;
+
+            async fn open(&self, opening: Opening) -> Result<Namespace, NotRun> {
+                open($kind, opening).await
+            }
+        }
     };
+}
 
-    async fn open(&self, opening: Opening) -> Result<Namespace, NotRun> {
-        let server = Server::shared().map_err(NotRun::because)?;
-        let proxy = Proxy::start(server.address())?;
-        let url = server.url_at(proxy.address());
-        // A prefix that matches more than itself wherever it is taken for a pattern.
-        let prefix = format!("{}[a-c]*?:", opening.namespace);
-        let builder = RedisStore::builder()
-            .prefix(&prefix)
-            .clock(opening.clock)
-            .scan_count(100);
-        let first = builder.clone().connect(&url).await?;
-        let second = builder.connect(&url).await?;
-        Ok(Namespace::new(first, second)
-            .with_secret(server.password())
-            .with_secret(&url)
-            .with_hooks(Behind {
-                server,
-                proxy,
-                namespace: opening.namespace,
-                prefix,
-            }))
-    }
+harness!(SingleNode, Kind::Redis, "session-redis");
+harness!(Valkey, Kind::Valkey, "session-redis on Valkey");
+harness!(Tls, Kind::RedisTls, "session-redis by TLS");
+harness!(Cluster, Kind::RedisCluster, "session-redis on a cluster");
+harness!(Sentinel, Kind::RedisSentinel, "session-redis with Sentinel");
+
+async fn open(kind: Kind, opening: Opening) -> Result<Namespace, NotRun> {
+    let server = Server::shared(kind).map_err(NotRun::because)?;
+    // A prefix that matches more than itself wherever it is taken for a pattern.
+    let prefix = format!("{}[a-c]*?:", opening.namespace);
+    let mut builder = site::builder(site::ca_file(server))
+        .prefix(&prefix)
+        .clock(opening.clock)
+        .scan_count(100);
+    let proxy = Arc::new(Proxy::start_all(site::doors(server).await?)?);
+    let url = match kind {
+        Kind::RedisCluster | Kind::RedisSentinel => {
+            builder = builder.resolver(Through(Arc::clone(&proxy)));
+            site::url(server)
+        }
+        _ => server.url_at(proxy.address()),
+    };
+    let first = builder.clone().connect(&url).await?;
+    let second = builder.connect(&url).await?;
+    Ok(Namespace::new(first, second)
+        .with_secret(server.password())
+        .with_secret(&url)
+        .with_hooks(Behind {
+            server,
+            proxy,
+            namespace: opening.namespace,
+            prefix,
+        }))
 }

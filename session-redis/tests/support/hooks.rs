@@ -1,16 +1,17 @@
 //! Behind the store's back.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use redis::aio::MultiplexedConnection;
 use session_conformance::{Hooks, NotRun, Proxy, Write, crash};
 use session_core::{Clock, Record, SessionId, StoredExpiry};
-use session_redis::RedisStore;
+use test_servers::Server;
 
-use super::server::Server;
+use super::site::{self, Admin};
 
 pub(crate) struct Behind {
     pub(crate) server: &'static Server,
-    pub(crate) proxy: Proxy,
+    pub(crate) proxy: Arc<Proxy>,
     pub(crate) namespace: String,
     pub(crate) prefix: String,
 }
@@ -30,8 +31,8 @@ pub(crate) const NODE_ROWS: [(&str, &str, u64); 2] = [
 ];
 
 impl Behind {
-    async fn admin(&self) -> Result<MultiplexedConnection, NotRun> {
-        Ok(self.server.admin().await?)
+    async fn admin(&self) -> Result<Admin, NotRun> {
+        Ok(site::admin(self.server).await?)
     }
 
     /// Every key that begins with the namespace's name, whosever it is.
@@ -39,7 +40,7 @@ impl Behind {
         let mut keys = redis::cmd("KEYS");
         // The name has no characters that mean something in a pattern.
         keys.arg(format!("{}*", self.namespace));
-        Ok(keys.query_async(&mut self.admin().await?).await?)
+        Ok(self.admin().await?.ask(&keys).await?)
     }
 
     /// The keys of the namespace's sessions.
@@ -73,7 +74,7 @@ impl Hooks for Behind {
         let mut set = redis::cmd("SET");
         set.arg(format!("{}{}", self.prefix, id.as_str()))
             .arg(r#"{"cookie":{"originalMaxAge":nu"#);
-        Ok(set.exec_async(&mut self.admin().await?).await?)
+        Ok(self.admin().await?.ask(&set).await?)
     }
 
     async fn break_backend(&self) -> Result<(), NotRun> {
@@ -96,20 +97,18 @@ impl Hooks for Behind {
     }
 
     async fn write_foreign(&self) -> Result<(), NotRun> {
-        let mut pipe = redis::pipe();
+        let mut admin = self.admin().await?;
         for (key, kind) in self.foreign() {
-            match kind {
-                "list" => pipe.cmd("RPUSH").arg(key).arg("foreign"),
-                _ => pipe.cmd("SET").arg(key).arg("foreign"),
-            };
+            let mut write = redis::cmd(if kind == "list" { "RPUSH" } else { "SET" });
+            let _: redis::Value = admin.ask(write.arg(key).arg("foreign")).await?;
         }
-        Ok(pipe.exec_async(&mut self.admin().await?).await?)
+        Ok(())
     }
 
     async fn foreign_intact(&self) -> Result<bool, NotRun> {
         let mut admin = self.admin().await?;
         for (key, kind) in self.foreign() {
-            let found: String = redis::cmd("TYPE").arg(&key).query_async(&mut admin).await?;
+            let found: String = admin.ask(redis::cmd("TYPE").arg(&key)).await?;
             if found != kind {
                 return Ok(false);
             }
@@ -123,8 +122,9 @@ impl Hooks for Behind {
 
     async fn write_and_crash(&self, writes: Vec<Write>) -> Result<(), NotRun> {
         crash::Child::test("support::hooks::writes_and_is_killed")
-            .argument(self.server.url())
+            .argument(site::url(self.server))
             .argument(&self.prefix)
+            .argument(site::ca_file(self.server).unwrap_or_default())
             .write(&writes)
     }
 
@@ -134,7 +134,7 @@ impl Hooks for Behind {
         for (id, row, seconds) in NODE_ROWS {
             let mut set = redis::cmd("SET");
             set.arg(format!("{}{id}", self.prefix)).arg(row);
-            set.arg("EX").arg(seconds).exec_async(&mut admin).await?;
+            let _: String = admin.ask(set.arg("EX").arg(seconds)).await?;
             let ends = Clock::system().now() + std::time::Duration::from_secs(seconds);
             let record = Record::decode(row, StoredExpiry::At(ends))?;
             records.push((SessionId::new(id)?, record));
@@ -143,14 +143,13 @@ impl Hooks for Behind {
     }
 
     async fn remove(&self) -> Result<(), NotRun> {
-        let mut unlink = redis::pipe();
-        for key in self.sessions().await? {
-            unlink.cmd("UNLINK").arg(key);
+        let mut admin = self.admin().await?;
+        let foreign = self.foreign();
+        let foreign = foreign.iter().map(|(key, _)| key.clone().into_bytes());
+        for key in self.sessions().await?.into_iter().chain(foreign) {
+            let _: u64 = admin.ask(redis::cmd("UNLINK").arg(key)).await?;
         }
-        for (key, _) in self.foreign() {
-            unlink.cmd("UNLINK").arg(key);
-        }
-        Ok(unlink.exec_async(&mut self.admin().await?).await?)
+        Ok(())
     }
 
     async fn leftovers(&self) -> Result<Vec<String>, NotRun> {
@@ -165,9 +164,10 @@ impl Hooks for Behind {
 #[test]
 fn writes_and_is_killed() {
     crash::child(async |arguments| {
-        let [url, prefix] = &arguments[..] else {
-            panic!("a URL and a prefix");
+        let [url, prefix, ca_file] = &arguments[..] else {
+            panic!("a URL, a prefix and a certificate");
         };
-        RedisStore::builder().prefix(prefix).connect(url).await
+        let ca_file = Some(ca_file.as_str()).filter(|file| !file.is_empty());
+        site::builder(ca_file).prefix(prefix).connect(url).await
     });
 }

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use session_tower::{Secrets, SessionId};
 
+use crate::secret;
 use crate::store::{self, Opened};
 
+/// Where the sessions live unless `STORE` says otherwise.
+const STORE: &str = "sled:views.sled";
 /// As long as browsers keep any cookie.
 const LONGEST_MAX_AGE: u64 = 400 * 86_400;
 
@@ -37,17 +40,17 @@ impl Config {
                     )
                 })?,
         };
-        let secrets = match variable("SECRET")? {
-            // Sessions in memory end with the process, so nothing is lost with its secret.
-            None => Secrets::new(SessionId::random().as_str()),
-            Some(text) => Secrets::new(text),
-        }
-        .map_err(|error| format!("SECRET cannot sign cookies: {error}."))?;
-
         let url = variable("STORE")?;
-        let opened = store::open(url.as_deref().unwrap_or("memory:"))
+        let opened = store::open(url.as_deref().unwrap_or(STORE))
             .await
             .map_err(|error| format!("STORE cannot be used: {error}."))?;
+        let secrets = match variable("SECRET")? {
+            Some(text) => Secrets::new(text),
+            None if opened.store.capabilities().durable => Secrets::new(secret::kept()?),
+            // Sessions in memory end with the process, so nothing is lost with its secret.
+            None => Secrets::new(SessionId::random().as_str()),
+        }
+        .map_err(|error| format!("SECRET cannot sign cookies: {error}."))?;
         Ok(Self {
             port,
             secrets,

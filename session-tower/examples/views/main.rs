@@ -6,11 +6,14 @@
 //! | `STORE` | `memory:` | where the sessions live: `memory:`, `redis://HOST:PORT` |
 //! | `SECRET` | a random one | signs the cookies |
 //! | `MAX_AGE` | 60 | seconds until an unused session expires |
+//!
+//! Both files are in the working directory. The counter survives a restart, `kill -9` included.
 
 mod app;
 mod config;
 mod guard;
 mod page;
+mod secret;
 #[path = "../store/mod.rs"]
 mod store;
 

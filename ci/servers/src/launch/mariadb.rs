@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::template::{as_user, copy, name_of, template};
-use super::{Failure, Launched, Ready, find, free_ports, run, user, version, word};
+use super::{
+    Failure, Launched, Ready, find, free_ports, run, stand_ins, stands_in, user, version, word,
+};
 use crate::Kind;
 use crate::guard::Guard;
 use crate::place::Place;
@@ -37,8 +39,9 @@ pub(crate) fn launch(
     settings: &[(&str, &str)],
 ) -> std::result::Result<Launched, Failure> {
     let (program, version) = program(kind)?;
+    let mariadb = version.contains("MariaDB");
     let template = template(&name_of(&version), None, |directory| {
-        let mut command = if kind == Kind::MariaDb {
+        let mut command = if mariadb {
             let mut command = Command::new("mariadb-install-db");
             command.args(["--no-defaults", "--auth-root-authentication-method=normal"]);
             command.arg("--skip-test-db");
@@ -78,8 +81,8 @@ pub(crate) fn launch(
         guard.directory().join("pid").display(),
         login.display()
     );
-    if kind == Kind::MySql {
-        configuration.push_str("mysqlx = OFF\n");
+    if !mariadb {
+        configuration.push_str("mysqlx = OFF\nsecure-file-priv = NULL\n");
     }
     if user::is_root() {
         configuration.push_str("user = root\n");
@@ -126,12 +129,18 @@ fn program(kind: Kind) -> std::result::Result<(PathBuf, String), Failure> {
         if version.contains("MariaDB") == (kind == Kind::MariaDb) {
             return Ok((program, version));
         }
-        others.push(format!("{} is {version}", program.display()));
+        others.push((program, version));
     }
-    Err(Failure::Missing(match others.last() {
-        Some(other) => other.clone(),
-        None => "there is no such program".into(),
-    }))
+    match others.pop() {
+        Some((program, version)) if kind == Kind::MySql && stand_ins() => {
+            Ok((program, stands_in(kind, &version)))
+        }
+        Some((program, version)) => {
+            let program = program.display();
+            Err(Failure::Missing(format!("{program} is {version}")))
+        }
+        None => Err(Failure::Missing("there is no such program".into())),
+    }
 }
 
 /// Whether it greets, with a packet that begins with the number of the protocol.

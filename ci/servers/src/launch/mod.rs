@@ -206,6 +206,16 @@ fn find(name: &str, elsewhere: &[PathBuf]) -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
+/// Whether Redis may stand in for Valkey and MariaDB for MySQL where those cannot be had. Not unless
+/// somebody asks for it: what passes with the one need not pass with the other.
+fn stand_ins() -> bool {
+    std::env::var_os("SESSION_TEST_STAND_INS").is_some_and(|asked| !asked.is_empty())
+}
+
+fn stands_in(kind: Kind, version: &str) -> String {
+    format!("{version}, standing in for {kind}")
+}
+
 /// What the program says about its version.
 fn version(program: &Path) -> Result<String> {
     run(Command::new(program).arg("--version"))

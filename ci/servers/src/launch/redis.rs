@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Failure, Launched, Ready, find, free_ports, version, word};
+use super::{Failure, Launched, Ready, find, free_ports, stand_ins, stands_in, version, word};
 use crate::Kind;
 use crate::guard::Guard;
 use crate::place::Place;
@@ -111,10 +111,17 @@ pub(crate) fn lines(usual: &[&str], settings: &[(&str, &str)]) -> Vec<String> {
 }
 
 pub(crate) fn launch(kind: Kind, settings: &[(&str, &str)]) -> Result<Launched, Failure> {
-    let group = Group::new(match kind {
-        Kind::Valkey => "valkey-server",
-        _ => "redis-server",
-    })?;
+    let group = match kind {
+        Kind::Valkey => Group::new("valkey-server").or_else(|why| {
+            if !stand_ins() {
+                return Err(why);
+            }
+            let mut group = Group::new("redis-server")?;
+            group.version = stands_in(kind, &group.version);
+            Ok(group)
+        }),
+        _ => Group::new("redis-server"),
+    }?;
     let [port] = free_ports()?;
     let mut lines = lines(&IN_MEMORY, settings);
     lines.push(format!("port {port}"));

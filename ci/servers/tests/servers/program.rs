@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use test_servers::{Kind, Server};
@@ -14,6 +14,7 @@ fn program(arguments: &[&str]) -> Command {
     for kind in Kind::ALL {
         command.env_remove(kind.variable());
     }
+    command.env_remove("SESSION_TEST_STAND_INS");
     command.args(arguments);
     command
 }
@@ -84,22 +85,36 @@ fn being_terminated_ends_the_command_and_then_the_servers() {
 
 #[test]
 fn a_server_that_cannot_be_had_is_a_failure_although_the_command_passes() {
-    let tools = std::env::temp_dir().join(format!("test-servers-path-{}", std::process::id()));
-    std::fs::create_dir(&tools).unwrap();
-    std::os::unix::fs::symlink("/bin/echo", tools.join("echo")).unwrap();
-    let output = program(&["valkey", "--", "echo", "it ran"])
-        .env("PATH", &tools)
-        .output()
-        .unwrap();
-    std::fs::remove_dir_all(&tools).unwrap();
+    let output = without_path(&mut program(&["mysql", "--", "echo", "it ran"]));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.stdout, b"it ran\n");
-    // Not where there is one in the system's directories.
-    if !std::path::Path::new("/usr/bin/valkey-server").exists() {
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains("NOT RUN: valkey: "), "{said}");
-        assert!(said.contains("SESSION_TEST_VALKEY_URL"), "{said}");
-    }
+    // Debian's mysqld is MariaDB, and is not taken for MySQL.
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("NOT RUN: mysql: "), "{said}");
+    assert!(said.contains("SESSION_TEST_MYSQL_URL"), "{said}");
+}
+
+#[test]
+fn a_relative_stands_in_where_that_is_asked_for_and_is_named() {
+    let mut command = program(&["mysql", "--", "echo", "it ran"]);
+    let output = without_path(command.env("SESSION_TEST_STAND_INS", "yes"));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("MariaDB"), "{said}");
+    assert!(said.contains("standing in for mysql"), "{said}");
+}
+
+/// Runs it with a PATH on which MySQL is not.
+fn without_path(command: &mut Command) -> Output {
+    let paths = std::env::var_os("PATH").unwrap();
+    let others = std::env::split_paths(&paths).filter(|path| {
+        let version = Command::new(path.join("mysqld")).arg("--version").output();
+        version.map_or(true, |said| {
+            String::from_utf8_lossy(&said.stdout).contains("MariaDB")
+        })
+    });
+    let others = std::env::join_paths(others).unwrap();
+    command.env("PATH", others).output().unwrap()
 }
 
 #[test]

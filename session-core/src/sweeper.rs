@@ -1,17 +1,18 @@
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::sessions::Sessions;
+use crate::{Result, Swept};
 
 /// How many sessions are removed between two looks at whether to stop.
 const PER_TURN: usize = 1_024;
 
-/// A thread that removes expired sessions, from [`MemoryStore::sweeper`](crate::MemoryStore::sweeper).
+/// A thread that removes expired sessions, for stores that do so without waiting for a server.
 ///
-/// It runs as long as this handle lives; dropping the handle stops it and waits for it, which is a
-/// matter of a millisecond. It does not keep the store alive, and ends with it.
+/// It runs as long as this handle lives; dropping the handle stops it and waits for it, which takes
+/// as long as one turn: a millisecond or so in memory. It does not keep the store alive, and ends
+/// with it.
 #[must_use = "the sweeper stops when its handle is dropped"]
 pub struct Sweeper {
     orders: Arc<Orders>,
@@ -19,7 +20,19 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
-    pub(crate) fn start(sessions: Weak<Sessions>, interval: Duration) -> Self {
+    /// Starts the thread. It calls `sweep` with the most that it may remove in one turn, every
+    /// `interval` (at least a millisecond), and again at once as long as there is more. `sweep`
+    /// returns `None` when its store is gone, which ends the thread: it holds a `Weak`.
+    ///
+    /// An error ends the pass, not the thread, and is logged as a warning.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system refuses to start a thread.
+    pub fn start(
+        interval: Duration,
+        sweep: impl FnMut(usize) -> Option<Result<Swept>> + Send + 'static,
+    ) -> Self {
         let orders = Arc::new(Orders::default());
         // A thread that never rested would only take the locks from others.
         let interval = interval.max(Duration::from_millis(1));
@@ -27,7 +40,7 @@ impl Sweeper {
             .name("session-sweeper".into())
             .spawn({
                 let orders = Arc::clone(&orders);
-                move || run(&sessions, &orders, interval)
+                move || run(sweep, &orders, interval)
             })
             .expect("the operating system has no thread for the sweeper");
         Self {
@@ -117,18 +130,69 @@ impl Drop for Ended<'_> {
     }
 }
 
-fn run(sessions: &Weak<Sessions>, orders: &Orders, interval: Duration) {
+fn run(mut sweep: impl FnMut(usize) -> Option<Result<Swept>>, orders: &Orders, interval: Duration) {
     let _ended = Ended(orders);
     while let Some(wanted) = orders.next(interval) {
-        let Some(sessions) = sessions.upgrade() else {
-            return;
-        };
-        while sessions.sweep(PER_TURN).more {
+        loop {
+            match sweep(PER_TURN) {
+                None => return,
+                Some(Ok(swept)) if swept.more => {}
+                Some(Ok(_)) => break,
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "expired sessions could not be removed");
+                    break;
+                }
+            }
             if orders.lock().stop {
                 return;
             }
         }
         orders.lock().done = wanted;
         orders.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Error, ErrorKind};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn an_error_ends_the_pass_and_not_the_thread() {
+        let turns = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&turns);
+        let sweeper = Sweeper::start(Duration::from_secs(3_600), move |_| {
+            Some(match counted.fetch_add(1, Ordering::SeqCst) {
+                0 => Err(Error::new(ErrorKind::Unavailable, "sweep")),
+                turn => Ok(Swept {
+                    removed: 1,
+                    more: turn == 1,
+                }),
+            })
+        });
+        sweeper.sweep_now();
+        assert_eq!(turns.load(Ordering::SeqCst), 1);
+        sweeper.sweep_now();
+        assert_eq!(turns.load(Ordering::SeqCst), 3);
+    }
+
+    #[test]
+    fn it_ends_with_its_store() {
+        let store = Arc::new(());
+        let weak = Arc::downgrade(&store);
+        let sweeper = Sweeper::start(Duration::from_secs(3_600), move |_| {
+            weak.upgrade().map(|_store| {
+                Ok(Swept {
+                    removed: 0,
+                    more: false,
+                })
+            })
+        });
+        sweeper.sweep_now();
+        drop(store);
+        // Nobody is left to answer: it must not wait.
+        sweeper.sweep_now();
+        sweeper.sweep_now();
     }
 }

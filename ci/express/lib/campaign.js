@@ -1,0 +1,68 @@
+// Many random scripts: played, and the first that fails made small.
+import assert from "node:assert/strict";
+import * as generate from "./generate.js";
+import { start } from "./probes.js";
+import { Random } from "./random.js";
+import { play } from "./run.js";
+import { shrink, shrinkOptions } from "./shrink.js";
+
+export const SEED = Number(process.env.SEED ?? Date.now() % 1e9);
+export const SCRIPTS = Number(process.env.SCRIPTS ?? 3000);
+const PER_OPTIONS = 50;
+const AT_ONCE = 8;
+
+/** The departures that were met, by number, and how often. */
+export const seen = new Map();
+
+/**
+ * Plays `count` scripts on the store of `url`. `arrange(probes, random)` says who serves the
+ * requests of a script and how the rows are looked at: what `play` takes.
+ */
+export async function campaign(name, url, count, arrange) {
+  const random = new Random([...name].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), SEED));
+  for (let done = 0; done < count; done += PER_OPTIONS) {
+    const options = generate.options(random);
+    const scripts = Array.from({ length: Math.min(PER_OPTIONS, count - done) }, () => ({
+      script: generate.script(random, options),
+      seed: random.int(2 ** 32),
+    }));
+    await batch(url, options, scripts, arrange);
+  }
+}
+
+async function batch(url, options, scripts, arrange) {
+  await withProbes(url, options, async (probes) => {
+    const run = (script, seed, seen) => play(script, { options, seen, ...arrange(probes, new Random(seed)) });
+    const waiting = [...scripts];
+    let failing = null;
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, async () => {
+        for (let next; !failing && (next = waiting.pop()); ) {
+          if ((await run(next.script, next.seed, seen)).length > 0) failing = next;
+        }
+      }),
+    );
+    if (!failing) return;
+    const { seed } = failing;
+    const small = await shrink(failing.script, (script) => run(script, seed));
+    const fewer = await shrinkOptions(options, (options) =>
+      withProbes(url, options, (probes) =>
+        play(small, { options, ...arrange(probes, new Random(seed)) }),
+      ).catch(() => []),
+    );
+    const problems = await run(small, seed);
+    const again = problems.length > 0 ? problems : ["(not every time)"];
+    const shown = small.map((request) => JSON.stringify(request)).join("\n");
+    assert.fail(`SEED=${SEED}\noptions ${JSON.stringify(fewer)}\n${shown}\n${again.join("\n")}`);
+  });
+}
+
+/** One probe of each runtime over the same store, for as long as `work` takes. */
+export async function withProbes(store, options, work) {
+  const [node, rust] = await Promise.all(["node", "rust"].map((runtime) => start(runtime, store, options)));
+  try {
+    return await work({ node, rust });
+  } finally {
+    await Promise.all([node, rust].map((probe) => probe.stop()));
+  }
+}

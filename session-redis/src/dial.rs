@@ -1,0 +1,125 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::aio::{MultiplexedConnection, SendError};
+use redis::io::AsyncDNSResolver;
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture,
+    ServerErrorKind, Value,
+};
+
+use crate::connection::{Answers, Failure};
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) connect: Duration,
+    pub(crate) response: Duration,
+}
+
+/// How connections are made, to whatever server.
+#[derive(Clone)]
+pub(crate) struct Dialer {
+    pub(crate) limits: Limits,
+    pub(crate) resolver: Option<Arc<dyn AsyncDNSResolver>>,
+}
+
+impl fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.limits, f)
+    }
+}
+
+/// A connection that says itself when it ends.
+#[derive(Clone)]
+pub(crate) struct Line {
+    connection: MultiplexedConnection,
+    lost: Arc<AtomicBool>,
+}
+
+/// Lives as long as the task that drives a connection.
+struct Pulse(Arc<AtomicBool>);
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// The caller's resolver, once more.
+struct Resolver(Arc<dyn AsyncDNSResolver>);
+
+impl AsyncDNSResolver for Resolver {
+    fn resolve<'a, 'b: 'a>(
+        &'a self,
+        host: &'b str,
+        port: u16,
+    ) -> RedisFuture<'a, Box<dyn Iterator<Item = std::net::SocketAddr> + Send + 'a>> {
+        self.0.resolve(host, port)
+    }
+}
+
+impl Dialer {
+    pub(crate) async fn dial(&self, client: &Client) -> Result<Line, Failure> {
+        let lost = Arc::new(AtomicBool::new(false));
+        let mut config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.limits.connect))
+            .set_response_timeout(Some(self.limits.response));
+        if let Some(resolver) = &self.resolver {
+            config = config.set_dns_resolver(Resolver(Arc::clone(resolver)));
+        }
+        // Out-of-band messages exist in RESP3 alone, and so does the place to put the pulse.
+        let protocol = client.get_connection_info().redis_settings().protocol();
+        if protocol.supports_resp3() {
+            let pulse = Pulse(Arc::clone(&lost));
+            config = config.set_push_sender(move |_| {
+                let _: &Pulse = &pulse;
+                Ok::<(), SendError>(())
+            });
+        }
+        let connection = client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+            .map_err(Failure::Connecting)?;
+        Ok(Line { connection, lost })
+    }
+}
+
+impl Line {
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::SeqCst)
+    }
+
+    pub(crate) async fn command(&self, command: &Cmd) -> Result<Value, Failure> {
+        let answer = command.query_async(&mut self.connection.clone()).await;
+        answer.map_err(|error| {
+            self.judge(&error);
+            Failure::Talking(error)
+        })
+    }
+
+    /// The answer of each command is its own, an error of the server too.
+    pub(crate) async fn pipeline(&self, pipeline: &Pipeline) -> Result<Answers, Failure> {
+        let answers: Result<Answers, _> = pipeline.query_async(&mut self.connection.clone()).await;
+        match &answers {
+            Ok(answers) => answers
+                .iter()
+                .filter_map(|answer| answer.as_ref().err())
+                .for_each(|error| self.judge(error)),
+            Err(error) => self.judge(error),
+        }
+        answers.map_err(Failure::Talking)
+    }
+
+    /// Gives up the connection after an error that says that it does not work, or that it does not
+    /// answer; what else is under way on it may still come to its end. One that leads to a replica
+    /// led to a master once: whoever answers to the name now has to be looked up again.
+    fn judge(&self, error: &RedisError) {
+        let demoted = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
+        if demoted || error.is_io_error() || error.is_timeout() || error.is_unrecoverable_error() {
+            self.lost.store(true, Ordering::SeqCst);
+        }
+    }
+}

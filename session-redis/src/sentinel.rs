@@ -1,0 +1,116 @@
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use redis::{Client, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value};
+use tokio::time::{sleep, timeout};
+
+use crate::address::Address;
+use crate::connection::Failure;
+use crate::dial::{Dialer, Line};
+use crate::patience::{Miss, PAUSE, too_late, worse};
+
+/// Finds the master that some Sentinels watch.
+///
+/// This is not the redis crate's `Sentinel`, because that one lends itself to one caller at a time,
+/// waits for answers as long as it likes, and checks a master over another connection than the one
+/// that it gives out.
+pub(crate) struct Sentinels {
+    clients: Vec<Client>,
+    /// What the Sentinels call the master.
+    service: String,
+    /// The login, the TLS, the database and the protocol of the master, whoever it is.
+    like: ConnectionInfo,
+}
+
+impl Sentinels {
+    pub(crate) fn new(clients: Vec<Client>, service: String, like: ConnectionInfo) -> Self {
+        Self {
+            clients,
+            service,
+            like,
+        }
+    }
+
+    /// A connection to the master. While a failover is under way, it waits for the new one, within
+    /// the time for connecting.
+    pub(crate) async fn dial(&self, dialer: &Dialer) -> Result<Line, Failure> {
+        let mut last = None;
+        let search = async {
+            loop {
+                match self.round(dialer).await {
+                    Ok(line) => return Ok(line),
+                    Err(Miss::Final(failure)) => return Err(failure),
+                    Err(Miss::Soon(failure)) => last = Some(failure),
+                }
+                sleep(PAUSE).await;
+            }
+        };
+        match timeout(dialer.limits.connect, search).await {
+            Ok(found) => found,
+            Err(_) => Err(last.unwrap_or_else(too_late)),
+        }
+    }
+
+    /// Asks all Sentinels at once, and takes the first master that says that it is one.
+    async fn round(&self, dialer: &Dialer) -> Result<Line, Miss> {
+        let asked = self.clients.iter().map(|client| self.ask(client, dialer));
+        let mut answers = asked.collect::<FuturesUnordered<_>>();
+        let (mut tried, mut missed, mut silent) = (Vec::new(), None, None);
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(address) if tried.contains(&address) => {}
+                Ok(address) => {
+                    match self.master(&address, dialer).await {
+                        Ok(line) => return Ok(line),
+                        Err(failure) => missed = Some(worse(missed, failure)),
+                    }
+                    tried.push(address);
+                }
+                Err(failure) => silent = Some(worse(silent, failure)),
+            }
+        }
+        Err(match missed {
+            Some(failure) => Miss::of(failure),
+            // Nobody knows of a master: there is nothing to wait for.
+            None => Miss::Final(silent.unwrap_or_else(too_late)),
+        })
+    }
+
+    async fn ask(&self, client: &Client, dialer: &Dialer) -> Result<Address, Failure> {
+        let mut command = redis::cmd("SENTINEL");
+        command.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.service);
+        let answer = dialer.dial(client).await?.command(&command).await;
+        let answer = match answer {
+            Err(Failure::Talking(error))
+                if error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError) =>
+            {
+                return Err(Failure::Unfit("the server is not a Sentinel"));
+            }
+            answer => answer?,
+        };
+        if answer == Value::Nil {
+            return Err(Failure::Unfit(
+                "the Sentinels watch no master of this name; it is the path of the URL, as in \
+                 redis+sentinel://host:26379/mymaster",
+            ));
+        }
+        let (host, port): (String, u16) =
+            redis::from_redis_value(answer).map_err(|error| Failure::Talking(error.into()))?;
+        Ok(Address::new(&host, port))
+    }
+
+    async fn master(&self, address: &Address, dialer: &Dialer) -> Result<Line, Failure> {
+        let client = address.client(&self.like).map_err(Failure::Connecting)?;
+        let line = dialer.dial(&client).await?;
+        let role = line.command(&redis::cmd("ROLE")).await?;
+        if let Value::Array(role) = role
+            && let Some(Value::BulkString(role)) = role.first()
+            && role == b"master"
+        {
+            return Ok(line);
+        }
+        // A Sentinel that has not heard of a failover yet sends to the old one.
+        Err(Failure::Connecting(RedisError::from((
+            ErrorKind::MasterNameNotFoundBySentinel,
+            "the server is not the master any more",
+        ))))
+    }
+}

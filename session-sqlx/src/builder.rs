@@ -1,0 +1,218 @@
+use std::time::Duration;
+
+use session_core::{Clock, Result};
+
+use crate::names::{Names, config, zone};
+use crate::pool::Limits;
+use crate::statements::Statements;
+use crate::store::Inner;
+use crate::{Schema, SqlxStore, Target};
+
+/// The options of a [`SqlxStore`], from [`SqlxStore::builder`].
+///
+/// | option | default |
+/// |---|---|
+/// | [`schema`](Self::schema) | that of Node's usual store on the database |
+/// | [`table`](Self::table), [`columns`](Self::columns) | those of the schema |
+/// | [`namespace`](Self::namespace) | the connection's own |
+/// | [`time_zone`](Self::time_zone) | `UTC` |
+/// | [`ttl`](Self::ttl) | 86,400 s |
+/// | [`max_connections`](Self::max_connections) | 10 |
+/// | [`connect_timeout`](Self::connect_timeout) | 5 s |
+/// | [`response_timeout`](Self::response_timeout) | 30 s |
+/// | [`trust_idle`](Self::trust_idle) | 30 s |
+/// | [`idle_timeout`](Self::idle_timeout) | 10 min |
+/// | [`clock`](Self::clock) | the system's |
+///
+/// The last call says where the database is: [`connect`](Self::connect),
+/// [`connect_lazily`](Self::connect_lazily) or [`connect_with`](Self::connect_with).
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct SqlxStoreBuilder {
+    schema: Option<Schema>,
+    namespace: Option<String>,
+    table: Option<String>,
+    columns: Option<[String; 3]>,
+    time_zone: String,
+    ttl: Option<Duration>,
+    limits: Limits,
+    clock: Clock,
+}
+
+impl Default for SqlxStoreBuilder {
+    fn default() -> Self {
+        Self {
+            schema: None,
+            namespace: None,
+            table: None,
+            columns: None,
+            time_zone: "UTC".into(),
+            ttl: Some(Duration::from_secs(86_400)),
+            limits: Limits {
+                connections: 10,
+                connect: Duration::from_secs(5),
+                response: Duration::from_secs(30),
+                trust: Duration::from_secs(30),
+                idle: Duration::from_secs(600),
+            },
+            clock: Clock::system(),
+        }
+    }
+}
+
+impl SqlxStoreBuilder {
+    /// How the table keeps sessions.
+    pub fn schema(mut self, schema: Schema) -> Self {
+        self.schema = Some(schema);
+        self
+    }
+
+    /// The name of the table. Any characters will do, also those that mean something in SQL.
+    pub fn table(mut self, table: impl Into<String>) -> Self {
+        self.table = Some(table.into());
+        self
+    }
+
+    /// Where the table is: a schema of PostgreSQL, a database of MySQL, an attached database of
+    /// SQLite.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// The names of the columns of the id, the data and the expiry.
+    pub fn columns(
+        mut self,
+        id: impl Into<String>,
+        data: impl Into<String>,
+        expires: impl Into<String>,
+    ) -> Self {
+        self.columns = Some([id.into(), data.into(), expires.into()]);
+        self
+    }
+
+    /// The time zone of Node's connections to the same table, for
+    /// [`Schema::ConnectPgSimple`](crate::Schema::ConnectPgSimple) alone: the server's own
+    /// (`SHOW timezone` in psql), or that of Node's role or database.
+    ///
+    /// The column `expire` has no zone. Node's connections write local times of the server's
+    /// default zone into it, and those of sqlx are always on UTC: where the server is not on UTC,
+    /// each would find that the other's sessions have ended hours ago, or live hours too long.
+    /// With a zone that has daylight saving time, the hour that comes twice in autumn is
+    /// ambiguous, for Node too.
+    pub fn time_zone(mut self, name: impl Into<String>) -> Self {
+        self.time_zone = name.into();
+        self
+    }
+
+    /// How long a session whose cookie ends with the browser lives after it was last written or
+    /// touched, at least a millisecond; `None` for until it is destroyed.
+    pub fn ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
+        self.ttl = ttl.into().map(|ttl| ttl.max(Duration::from_millis(1)));
+        self
+    }
+
+    /// How many connections there are at most, at least 1. More operations than that wait for one
+    /// another.
+    pub fn max_connections(mut self, connections: u32) -> Self {
+        self.limits.connections = connections.max(1);
+        self
+    }
+
+    /// How long an operation waits for a connection, be it free or new, before it fails with
+    /// [`Unavailable`](session_core::ErrorKind::Unavailable).
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.limits.connect = limit;
+        self
+    }
+
+    /// How long an operation waits for the answer before it fails with
+    /// [`Timeout`](session_core::ErrorKind::Timeout). The connection is closed then.
+    pub fn response_timeout(mut self, limit: Duration) -> Self {
+        self.limits.response = limit;
+        self
+    }
+
+    /// A connection that was idle for longer is asked first whether it is still there, which is
+    /// a round trip. Zero asks each time.
+    pub fn trust_idle(mut self, limit: Duration) -> Self {
+        self.limits.trust = limit;
+        self
+    }
+
+    /// A connection that was idle for longer is not used again. Stay below what the server, or
+    /// a firewall between, allows.
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.limits.idle = limit;
+        self
+    }
+
+    /// The clock that decides what has expired: for tests.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// A store on the database of a URL, once a connection was made: `sqlite:PATH` (with
+    /// `?mode=rwc` the file is created), `postgres://USER:PASSWORD@HOST:PORT/DATABASE` or
+    /// `mysql://USER:PASSWORD@HOST:PORT/DATABASE`.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](session_core::ErrorKind::Config) for options or a URL that cannot be used, a
+    /// wrong password or a database that does not exist,
+    /// [`Unavailable`](session_core::ErrorKind::Unavailable) for a server that cannot be reached.
+    pub async fn connect(self, url: &str) -> Result<SqlxStore> {
+        let store = self.connect_lazily(url)?;
+        let connected = store.inner().backend.connect().await;
+        connected.map_err(|failure| failure.of("connect"))?;
+        Ok(store)
+    }
+
+    /// The same without waiting: the first operation connects. For programs that should start
+    /// while the server is down.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](session_core::ErrorKind::Config) for options or a URL that cannot be used.
+    pub fn connect_lazily(self, url: &str) -> Result<SqlxStore> {
+        self.connect_with(Target::parse(url)?)
+    }
+
+    /// The same with the connection options of sqlx, for what a URL cannot say. They are taken as
+    /// they are: for SQLite, journal mode and busy timeout too.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](session_core::ErrorKind::Config) for options that cannot be used.
+    pub fn connect_with(self, target: impl Into<Target>) -> Result<SqlxStore> {
+        let target = target.into();
+        let (database, dialect) = (target.database(), target.dialect());
+        let schema = self.schema.unwrap_or(database.default_schema());
+        let layout = schema
+            .layout(database)
+            .ok_or_else(|| config(format!("the schema {schema:?} is not one of {database:?}")))?;
+        let [id, data, end] = self
+            .columns
+            .unwrap_or_else(|| [layout.id, layout.data, layout.end].map(String::from));
+        let names = Names {
+            schema: self.namespace,
+            table: self.table.unwrap_or_else(|| layout.table.into()),
+            id,
+            data,
+            end,
+            zone: zone(&self.time_zone)?,
+        };
+        names.check(dialect.longest_name)?;
+        Ok(SqlxStore::new(Inner {
+            statements: Statements::new(dialect, layout, &names),
+            backend: target.open(self.limits),
+            database,
+            dialect,
+            layout,
+            capabilities: schema.capabilities(database).with_default_ttl(self.ttl),
+            clock: self.clock,
+            table: names.table,
+        }))
+    }
+}

@@ -1,0 +1,98 @@
+//! The three databases. Each is a file of data: its statements, its table layouts, and what its
+//! error codes mean.
+
+#[cfg(feature = "mysql")]
+pub(crate) mod mysql;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
+
+/// How a database wants to be asked.
+#[derive(Debug)]
+pub(crate) struct Dialect {
+    /// What identifiers are quoted with.
+    pub(crate) quote: char,
+    /// Parameters are `$1`, `$2`, and may be used again; otherwise each `?` is one.
+    pub(crate) numbered: bool,
+    /// The longest identifier in bytes.
+    pub(crate) longest_name: usize,
+    pub(crate) get: &'static str,
+    pub(crate) set: &'static str,
+    pub(crate) touch: &'static str,
+    pub(crate) create: &'static str,
+    pub(crate) replace: &'static str,
+    pub(crate) sweep: &'static str,
+    /// What `create` and `replace` have done, from what the driver says of them.
+    pub(crate) created: fn(&Done) -> bool,
+    pub(crate) replaced: fn(&Done) -> Outcome,
+}
+
+/// These are the same everywhere.
+pub(crate) const DESTROY: &str = "DELETE FROM {table} WHERE {sid} = {id}";
+pub(crate) const CLEAR: &str = "DELETE FROM {table}";
+pub(crate) const LENGTH: &str = "SELECT count(*) FROM {table} WHERE {live}";
+/// Whether there is a live record.
+pub(crate) const FIND: &str = "SELECT 1 FROM {table} WHERE {sid} = {id} AND {live}";
+/// Whether there is an expired one.
+pub(crate) const EXPIRED: &str = "SELECT 1 FROM {table} WHERE NOT ({live}) LIMIT 1";
+/// Pages by id: a cursor would keep a connection, and a transaction, for as long as the stream is
+/// read.
+pub(crate) const ALL: [&str; 2] = [
+    "SELECT {end out}, {data out}, {sid} FROM {table} WHERE {live} ORDER BY {sid} LIMIT {limit}",
+    "SELECT {end out}, {data out}, {sid} FROM {table} WHERE {live} AND {sid} > {id} ORDER BY {sid} LIMIT {limit}",
+];
+pub(crate) const IDS: [&str; 2] = [
+    "SELECT 1, NULL, {sid} FROM {table} WHERE {live} ORDER BY {sid} LIMIT {limit}",
+    "SELECT 1, NULL, {sid} FROM {table} WHERE {live} AND {sid} > {id} ORDER BY {sid} LIMIT {limit}",
+];
+/// Fails unless the table has the columns, and the server knows the time zone.
+pub(crate) const CHECK: &str =
+    "SELECT {end out}, {data out}, {sid} FROM {table} WHERE {live} LIMIT 0";
+
+/// What the database says of a statement that is no question.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Done {
+    /// The rows that were changed, or that were found to be changed.
+    pub(crate) rows: u64,
+    /// A number by which the statement says what it has done.
+    pub(crate) mark: i64,
+}
+
+/// The end of a `replace`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Replaced,
+    Conflict,
+    Missing,
+    /// Nothing was written, and whether there is a record has to be asked.
+    Unwritten,
+}
+
+/// The mark of a statement that says it all.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) const REPLACED: i64 = 2;
+
+/// What an error of the database means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    Login,
+    NoDatabase,
+    NoTable,
+    OtherShape,
+    Denied,
+    TooLarge,
+    /// A text that the column cannot hold.
+    Rejected,
+    Full,
+    /// Somebody else holds a lock for too long.
+    Locked,
+    /// The statement was undone because it and another one waited for each other.
+    Undone,
+    ReadOnly,
+    Damaged,
+    Cancelled,
+    Zone,
+    Unavailable,
+    Other,
+}

@@ -1,0 +1,123 @@
+use sqlx::error::DatabaseError;
+use sqlx::mysql::{MySqlConnection, MySqlDatabaseError, MySqlQueryResult};
+use sqlx::{Executor, MySql};
+
+use super::{Dialect, Done, Outcome, REPLACED, Reason};
+use crate::driver::Driver;
+use crate::layout::{LAST_DATE, Layout};
+
+/// `VALUES()` and not a row alias: MariaDB has none, and MySQL 8 takes both. A number that goes
+/// through `LAST_INSERT_ID` comes back with the answer, and says what an upsert or an update has
+/// done; columns are assigned from left to right.
+pub(crate) const DIALECT: Dialect = Dialect {
+    quote: '`',
+    numbered: false,
+    longest_name: 64,
+    get: "SELECT {end out}, {data out} FROM {table} WHERE {sid} = {id} AND {live}",
+    set: "INSERT INTO {table} ({sid}, {json}, {end}) VALUES ({id}, {data in}, {end in}) \
+          ON DUPLICATE KEY UPDATE {json} = VALUES({json}), {end} = VALUES({end})",
+    touch: "UPDATE {table} SET {end} = {end in} WHERE {sid} = {id} AND {live}",
+    create: "INSERT INTO {table} ({sid}, {json}, {end}) VALUES ({id}, {data in}, {end in}) \
+             ON DUPLICATE KEY UPDATE \
+             {json} = IF({live}, IF(LAST_INSERT_ID(1), {json}, {json}), VALUES({json})), \
+             {end} = IF({live}, {end}, VALUES({end}))",
+    replace: "UPDATE {table} SET \
+              {end} = IF({same}, IF(LAST_INSERT_ID(2), {end in}, {end}), {end}), \
+              {json} = IF({same}, {data in}, {json}) \
+              WHERE {sid} = {id} AND {live}",
+    sweep: "DELETE FROM {table} WHERE NOT ({live}) LIMIT {limit}",
+    created: |done| done.mark != 1,
+    replaced: |done| match (done.rows, done.mark) {
+        (0, _) => Outcome::Missing,
+        (_, REPLACED) => Outcome::Replaced,
+        _ => Outcome::Conflict,
+    },
+};
+
+pub(crate) const NATIVE: Layout = Layout {
+    table: "sessions",
+    id: "id",
+    data: "data",
+    end: "expires",
+    create: &[
+        "CREATE TABLE IF NOT EXISTS {table} ({sid} VARBINARY(255) NOT NULL PRIMARY KEY, \
+         {json} LONGBLOB NOT NULL, {end} BIGINT NOT NULL, KEY {index} ({end})) ENGINE=InnoDB",
+    ],
+    binary: true,
+    data_in: "{data}",
+    data_out: "{json}",
+    same: "{json} = {old}",
+    end_in: "{expires}",
+    end_out: "{end}",
+    live: "{end} > {now}",
+    step: 1,
+    last: LAST_DATE,
+    pads: false,
+};
+
+/// The collation pads: `'a'` and `'a '` are one key.
+pub(crate) const EXPRESS_MYSQL_SESSION: Layout = Layout {
+    table: "sessions",
+    id: "session_id",
+    data: "data",
+    end: "expires",
+    create: &["CREATE TABLE IF NOT EXISTS {table} \
+         ({sid} VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, \
+         {end} INT(11) UNSIGNED NOT NULL, \
+         {json} MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, \
+         PRIMARY KEY ({sid})) ENGINE=InnoDB"],
+    binary: false,
+    same: "CAST({json} AS BINARY) = CAST({old} AS BINARY)",
+    end_in: "{expires} DIV 1000",
+    end_out: "CAST({end} AS SIGNED) * 1000",
+    live: "{end} > {now} DIV 1000",
+    step: 1_000,
+    last: 4_294_967_295_000,
+    pads: true,
+    ..NATIVE
+};
+
+impl Driver for MySql {
+    const BOUND_TO_RUNTIME: bool = true;
+
+    fn done(result: &MySqlQueryResult) -> Done {
+        Done {
+            rows: result.rows_affected(),
+            mark: i64::try_from(result.last_insert_id()).unwrap_or_default(),
+        }
+    }
+
+    /// A value that does not fit is an error and not cut, and a sweep does not lock what it only
+    /// looks at.
+    async fn prepare(connection: &mut MySqlConnection) -> sqlx::Result<()> {
+        connection
+            .execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')")
+            .await?;
+        connection
+            .execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            .await?;
+        Ok(())
+    }
+
+    /// <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
+    fn reason(error: &dyn DatabaseError) -> Reason {
+        let error = error.try_downcast_ref::<MySqlDatabaseError>();
+        match error.map_or(0, MySqlDatabaseError::number) {
+            1045 | 1251 | 1698 => Reason::Login,
+            1049 => Reason::NoDatabase,
+            1146 => Reason::NoTable,
+            1054 | 1136 | 1364 | 1048 => Reason::OtherShape,
+            1044 | 1142 | 1143 | 1227 => Reason::Denied,
+            1153 | 1406 => Reason::TooLarge,
+            1264 | 1292 | 1366 => Reason::Rejected,
+            1021 | 1114 => Reason::Full,
+            1205 => Reason::Locked,
+            1020 | 1213 => Reason::Undone,
+            1290 | 1792 | 1836 => Reason::ReadOnly,
+            1317 | 1969 | 3024 => Reason::Cancelled,
+            1030 | 1040 | 1053 | 1129 | 1203 | 1226 => Reason::Unavailable,
+            126 | 145 | 1034 | 1194 => Reason::Damaged,
+            _ => Reason::Other,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+use sqlx::Postgres;
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgConnection, PgQueryResult};
+
+use super::{Dialect, Done, Outcome, REPLACED, Reason};
+use crate::driver::Driver;
+use crate::layout::{LAST_DATE, Layout};
+
+pub(crate) const DIALECT: Dialect = Dialect {
+    quote: '"',
+    numbered: true,
+    longest_name: 63,
+    get: "SELECT {end out}, {data out} FROM {table} WHERE {sid} = {id} AND {live}",
+    set: "INSERT INTO {table} ({sid}, {json}, {end}) VALUES ({id}, {data in}, {end in}) \
+          ON CONFLICT ({sid}) DO UPDATE SET {json} = excluded.{json}, {end} = excluded.{end}",
+    touch: "UPDATE {table} SET {end} = {end in} WHERE {sid} = {id} AND {live}",
+    create: "INSERT INTO {table} AS kept ({sid}, {json}, {end}) \
+             VALUES ({id}, {data in}, {end in}) \
+             ON CONFLICT ({sid}) DO UPDATE SET {json} = excluded.{json}, {end} = excluded.{end} \
+             WHERE NOT ({kept live})",
+    // What was found counts only where nothing was written: it is what the statement saw at its
+    // beginning, and another one may have written since.
+    replace: "WITH written AS (UPDATE {table} SET {json} = {data in}, {end} = {end in} \
+              WHERE {sid} = {id} AND {live} AND {same} RETURNING 1) \
+              SELECT CASE WHEN EXISTS (SELECT 1 FROM written) THEN 2 \
+              WHEN EXISTS (SELECT 1 FROM {table} WHERE {sid} = {id} AND {live}) THEN 1 \
+              ELSE 0 END::bigint",
+    sweep: "DELETE FROM {table} WHERE {sid} IN \
+            (SELECT {sid} FROM {table} WHERE NOT ({live}) LIMIT {limit} FOR UPDATE SKIP LOCKED)",
+    created: |done| done.rows > 0,
+    replaced: |done| match done.mark {
+        REPLACED => Outcome::Replaced,
+        1 => Outcome::Conflict,
+        _ => Outcome::Missing,
+    },
+};
+
+pub(crate) const NATIVE: Layout = Layout {
+    table: "sessions",
+    id: "id",
+    data: "data",
+    end: "expires",
+    create: &[
+        LOCK,
+        "CREATE TABLE IF NOT EXISTS {table} \
+         ({sid} bytea NOT NULL PRIMARY KEY, {json} bytea NOT NULL, {end} bigint NOT NULL)",
+        "CREATE INDEX IF NOT EXISTS {index} ON {table} ({end})",
+    ],
+    binary: true,
+    data_in: "{data}",
+    data_out: "{json}",
+    same: "{json} = {old}",
+    end_in: "{expires}",
+    end_out: "{end}",
+    live: "{end} > {now}",
+    step: 1,
+    last: LAST_DATE,
+    pads: false,
+};
+
+/// The column has no zone: what it says is the time in the zone of Node's connections.
+pub(crate) const CONNECT_PG_SIMPLE: Layout = Layout {
+    table: "session",
+    id: "sid",
+    data: "sess",
+    end: "expire",
+    create: &[
+        LOCK,
+        "CREATE TABLE IF NOT EXISTS {table} ({sid} varchar NOT NULL COLLATE \"default\" PRIMARY KEY, \
+         {json} json NOT NULL, {end} timestamp(6) NOT NULL)",
+        "CREATE INDEX IF NOT EXISTS {index} ON {table} ({end})",
+    ],
+    binary: false,
+    data_in: "{data}::text::json",
+    data_out: "{json}::text",
+    same: "{json}::text = {old}::text",
+    end_in: "to_timestamp({expires}::bigint / 1000.0) AT TIME ZONE {zone}",
+    // Infinity is no number of milliseconds.
+    end_out: "(extract(epoch FROM least({end}, timestamp '275760-09-13') AT TIME ZONE {zone}) \
+              * 1000)::bigint",
+    live: "{end} > to_timestamp({now}::bigint / 1000.0) AT TIME ZONE {zone}",
+    step: 1_000,
+    last: LAST_DATE,
+    pads: false,
+};
+
+/// `IF NOT EXISTS` alone fails when two processes come at the same time. The number means nothing;
+/// the lock ends with the transaction.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7310594858329008499)";
+
+impl Driver for Postgres {
+    const BOUND_TO_RUNTIME: bool = true;
+
+    fn done(result: &PgQueryResult) -> Done {
+        Done {
+            rows: result.rows_affected(),
+            mark: 0,
+        }
+    }
+
+    async fn prepare(_: &mut PgConnection) -> sqlx::Result<()> {
+        Ok(())
+    }
+
+    /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+    fn reason(error: &dyn DatabaseError) -> Reason {
+        let code = error.code().unwrap_or_default();
+        match &*code {
+            "28P01" | "28000" => Reason::Login,
+            "3D000" => Reason::NoDatabase,
+            "42P01" | "3F000" => Reason::NoTable,
+            "42703" | "42804" | "42846" | "42883" | "42P10" | "42P08" | "23502" => {
+                Reason::OtherShape
+            }
+            "42501" => Reason::Denied,
+            "54000" | "22001" => Reason::TooLarge,
+            "22P02" | "22P05" | "22021" => Reason::Rejected,
+            "53100" => Reason::Full,
+            "55P03" => Reason::Locked,
+            "40001" | "40P01" => Reason::Undone,
+            "25006" => Reason::ReadOnly,
+            "57014" => Reason::Cancelled,
+            "22023" => Reason::Zone,
+            "XX001" | "XX002" => Reason::Damaged,
+            _ => match code.get(..2) {
+                Some("08" | "53" | "57" | "58") => Reason::Unavailable,
+                _ => Reason::Other,
+            },
+        }
+    }
+}

@@ -1,0 +1,207 @@
+use std::fmt;
+use std::io;
+
+use session_core::{Error, ErrorKind};
+
+use crate::dialect::Reason;
+use crate::driver::Driver;
+
+/// Why a statement got no good answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// No connection was free or could be made in time.
+    NoConnection,
+    /// The answer did not come in time.
+    Late,
+    Database {
+        reason: Reason,
+        code: Option<String>,
+    },
+    Io {
+        connecting: bool,
+        cause: io::ErrorKind,
+    },
+    Tls,
+    Config,
+    /// The other side speaks another protocol, or has gone in the middle of a message.
+    Protocol {
+        connecting: bool,
+    },
+    /// A value of another type than the column is to have.
+    Shape,
+}
+
+impl Failure {
+    pub(crate) fn connecting<DB: Driver>(error: sqlx::Error) -> Self {
+        Self::new::<DB>(&error, true)
+    }
+
+    pub(crate) fn talking<DB: Driver>(error: sqlx::Error) -> Self {
+        Self::new::<DB>(&error, false)
+    }
+
+    fn new<DB: Driver>(error: &sqlx::Error, connecting: bool) -> Self {
+        match error {
+            sqlx::Error::Database(error) => Self::Database {
+                reason: DB::reason(&**error),
+                code: error.code().map(|code| code.into_owned()),
+            },
+            sqlx::Error::Io(error) => Self::Io {
+                connecting,
+                cause: error.kind(),
+            },
+            sqlx::Error::Tls(_) => Self::Tls,
+            sqlx::Error::Configuration(_) | sqlx::Error::InvalidArgument(_) => Self::Config,
+            sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::ColumnIndexOutOfBounds { .. } => Self::Shape,
+            _ => Self::Protocol { connecting },
+        }
+    }
+
+    /// What the database answered, if it did.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Database { reason, .. } => Some(*reason),
+            Self::Shape => Some(Reason::OtherShape),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_late(&self) -> bool {
+        matches!(self, Self::Late | Self::NoConnection)
+    }
+
+    /// The error of `operation`. What the database says may quote ids and data, so that none of
+    /// its words goes on: only the kind of an I/O error and the database's error code do.
+    pub(crate) fn of(&self, operation: &'static str) -> Error {
+        let (kind, message) = self.meaning();
+        let error = Error::new(kind, operation);
+        let error = match message {
+            "" => error,
+            message => error.with_message(message),
+        };
+        match self {
+            Self::Io { cause, .. } => error.with_source(io::Error::from(*cause)),
+            Self::NoConnection | Self::Late => {
+                error.with_source(io::Error::from(io::ErrorKind::TimedOut))
+            }
+            Self::Database {
+                code: Some(code), ..
+            } => error.with_source(Code(code.clone())),
+            _ => error,
+        }
+    }
+
+    fn meaning(&self) -> (ErrorKind, &'static str) {
+        match self {
+            Self::NoConnection => (
+                ErrorKind::Unavailable,
+                "no connection was free, or could be made, in time",
+            ),
+            Self::Late => (ErrorKind::Timeout, ""),
+            Self::Io {
+                connecting: true, ..
+            } => (
+                ErrorKind::Unavailable,
+                "the server could not be connected to",
+            ),
+            Self::Io { .. } => (ErrorKind::Unavailable, "the connection was lost"),
+            Self::Tls => (
+                ErrorKind::Config,
+                "TLS failed: is the feature `tls` on, does the server offer it, and is its \
+                 certificate known?",
+            ),
+            Self::Config => (
+                ErrorKind::Config,
+                "the address or another setting of the connection cannot be used",
+            ),
+            Self::Protocol { connecting: true } => (
+                ErrorKind::Unavailable,
+                "the other side did not answer as a server of this database does",
+            ),
+            Self::Protocol { .. } => (
+                ErrorKind::Unavailable,
+                "the connection broke in the middle of an answer",
+            ),
+            Self::Shape => reason(Reason::OtherShape),
+            Self::Database { reason: what, .. } => reason(*what),
+        }
+    }
+}
+
+fn reason(reason: Reason) -> (ErrorKind, &'static str) {
+    match reason {
+        Reason::Login => (
+            ErrorKind::Config,
+            "the server refuses the user name or the password",
+        ),
+        Reason::NoDatabase => (
+            ErrorKind::Config,
+            "the database does not exist or cannot be opened (SQLite makes a file with ?mode=rwc)",
+        ),
+        Reason::NoTable => (
+            ErrorKind::Config,
+            "the table does not exist: call migrate(), or correct its name and schema",
+        ),
+        Reason::OtherShape => (
+            ErrorKind::Config,
+            "the table has another shape than the schema that was chosen: check the schema and \
+             the names of the columns",
+        ),
+        Reason::Denied => (
+            ErrorKind::Config,
+            "the user may not do this: grant SELECT, INSERT, UPDATE and DELETE on the table, and \
+             CREATE for migrate()",
+        ),
+        Reason::TooLarge => (ErrorKind::TooLarge, ""),
+        Reason::Rejected => (
+            ErrorKind::Encode,
+            "the column cannot hold this text or this time",
+        ),
+        Reason::Full => (
+            ErrorKind::Unavailable,
+            "the disk or the database is full: nothing was written",
+        ),
+        Reason::Locked => (
+            ErrorKind::Unavailable,
+            "the database is locked by somebody else: nothing was written",
+        ),
+        Reason::Undone => (
+            ErrorKind::Unavailable,
+            "the statement was undone, again and again, for others that wanted the same rows",
+        ),
+        Reason::ReadOnly => (
+            ErrorKind::Unavailable,
+            "the database can only be read: nothing was written",
+        ),
+        Reason::Damaged => (
+            ErrorKind::Unavailable,
+            "the file is damaged, or is no database",
+        ),
+        Reason::Cancelled => (ErrorKind::Timeout, "the database gave the statement up"),
+        Reason::Zone => (
+            ErrorKind::Config,
+            "the server does not know the time zone that was set",
+        ),
+        Reason::Unavailable => (ErrorKind::Unavailable, "the server cannot work just now"),
+        Reason::Other => (ErrorKind::Other, ""),
+    }
+}
+
+/// The code of the database's answer: an SQLSTATE, or SQLite's number.
+struct Code(String);
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the database answered {}", self.0)
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Code {}

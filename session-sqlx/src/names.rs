@@ -1,0 +1,110 @@
+use session_core::{Error, ErrorKind, Result};
+
+/// The identifiers of a store's statements, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    pub(crate) schema: Option<String>,
+    pub(crate) table: String,
+    pub(crate) id: String,
+    pub(crate) data: String,
+    pub(crate) end: String,
+    /// A literal of SQL.
+    pub(crate) zone: String,
+}
+
+/// What the name of a table's index adds to those of the table and the column.
+const INDEX: usize = "IDX__".len();
+
+impl Names {
+    pub(crate) fn check(&self, longest: usize) -> Result<()> {
+        for (what, name) in [
+            ("schema", self.schema.as_ref()),
+            ("table", Some(&self.table)),
+            ("id column", Some(&self.id)),
+            ("data column", Some(&self.data)),
+            ("expiry column", Some(&self.end)),
+        ] {
+            let Some(name) = name else { continue };
+            if name.is_empty() || name.contains('\0') {
+                return Err(config(format!(
+                    "the name of the {what} is empty or has a NUL in it"
+                )));
+            }
+            if name.len() > longest {
+                return Err(config(format!(
+                    "the name of the {what} has {} bytes, and the database allows {longest}",
+                    name.len()
+                )));
+            }
+        }
+        let index = INDEX + self.table.len() + self.end.len();
+        if index > longest {
+            return Err(config(format!(
+                "the names of the table and of the expiry column make an index name of {index} \
+                 bytes, and the database allows {longest}"
+            )));
+        }
+        let columns = [&self.id, &self.data, &self.end];
+        if columns[0] == columns[1] || columns[0] == columns[2] || columns[1] == columns[2] {
+            return Err(config("two columns have the same name"));
+        }
+        Ok(())
+    }
+}
+
+/// The literal of a time zone's name.
+pub(crate) fn zone(name: &str) -> Result<String> {
+    let known = |character: char| character.is_ascii_alphanumeric() || "_/+-:".contains(character);
+    if name.is_empty() || name.len() > 64 || !name.chars().all(known) {
+        return Err(config(
+            "the time zone must be a name such as Europe/Berlin, America/New_York or UTC",
+        ));
+    }
+    Ok(format!("'{name}'"))
+}
+
+pub(crate) fn config(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::Config, "connect").with_message(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(table: &str, end: &str) -> Names {
+        Names {
+            schema: None,
+            table: table.into(),
+            id: "sid".into(),
+            data: "sess".into(),
+            end: end.into(),
+            zone: "'UTC'".into(),
+        }
+    }
+
+    #[test]
+    fn names_are_checked() {
+        for good in ["session", "a\"b", "a`b; DROP TABLE x", "{id}", "ü", "a b"] {
+            names(good, "expire").check(63).unwrap();
+        }
+        for (table, end, word) in [
+            ("", "expire", "empty"),
+            ("a\0b", "expire", "NUL"),
+            (&*"x".repeat(64), "expire", "64 bytes"),
+            (&"x".repeat(60), "expire", "index"),
+            ("session", "sid", "same name"),
+        ] {
+            let error = names(table, end).check(63).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_time_zone_is_a_name() {
+        assert_eq!(zone("America/New_York").unwrap(), "'America/New_York'");
+        for bad in ["", "UTC'", "a b", "x;y", "\0", &"x".repeat(65)] {
+            assert_eq!(zone(bad).unwrap_err().kind(), ErrorKind::Config);
+        }
+    }
+}

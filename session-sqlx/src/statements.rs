@@ -1,0 +1,52 @@
+use crate::dialect::{ALL, CHECK, CLEAR, DESTROY, Dialect, EXPIRED, FIND, IDS, LENGTH};
+use crate::layout::Layout;
+use crate::names::Names;
+use crate::template::Statement;
+
+/// The statements of a store.
+#[derive(Debug)]
+pub(crate) struct Statements {
+    pub(crate) get: Statement,
+    pub(crate) set: Statement,
+    pub(crate) destroy: Statement,
+    pub(crate) touch: Statement,
+    pub(crate) create: Statement,
+    pub(crate) replace: Statement,
+    pub(crate) find: Statement,
+    pub(crate) length: Statement,
+    pub(crate) clear: Statement,
+    pub(crate) sweep: Statement,
+    pub(crate) expired: Statement,
+    /// The first page and the next ones.
+    pub(crate) all: [Statement; 2],
+    pub(crate) ids: [Statement; 2],
+    pub(crate) migrate: Vec<Statement>,
+    pub(crate) check: Statement,
+}
+
+impl Statements {
+    pub(crate) fn new(dialect: &'static Dialect, layout: &Layout, names: &Names) -> Self {
+        let statement = |template| Statement::new(template, dialect, layout, names);
+        Self {
+            get: statement(dialect.get),
+            set: statement(dialect.set),
+            destroy: statement(DESTROY),
+            touch: statement(dialect.touch),
+            create: statement(dialect.create),
+            replace: statement(dialect.replace),
+            find: statement(FIND),
+            length: statement(LENGTH),
+            clear: statement(CLEAR),
+            sweep: statement(dialect.sweep),
+            expired: statement(EXPIRED),
+            all: ALL.map(statement),
+            ids: IDS.map(statement),
+            migrate: layout
+                .create
+                .iter()
+                .map(|create| statement(create))
+                .collect(),
+            check: statement(CHECK),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+use std::time::Duration;
+
+use session_core::Store;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::SqlxStore;
+
+/// How many records one statement removes: others wait for its locks.
+const BATCH: usize = 1_000;
+
+/// A task that removes expired sessions, from [`SqlxStore::sweeper`].
+///
+/// It runs as long as this handle lives; dropping the handle stops it. It keeps the store's
+/// connections open.
+#[derive(Debug)]
+#[must_use = "the sweeper stops when its handle is dropped"]
+pub struct Sweeper(JoinHandle<()>);
+
+impl Sweeper {
+    pub(crate) fn start(store: SqlxStore, every: Duration) -> Self {
+        Self(tokio::spawn(async move {
+            // Two turns are never at the same time, and a late one is not made up for.
+            let mut turns = interval(every.max(Duration::from_millis(1)));
+            turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                turns.tick().await;
+                if let Err(error) = turn(&store).await {
+                    tracing::warn!(%error, "expired sessions could not be removed; trying again");
+                }
+            }
+        }))
+    }
+}
+
+async fn turn(store: &SqlxStore) -> session_core::Result<()> {
+    while store.sweep(BATCH).await?.more {}
+    Ok(())
+}
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

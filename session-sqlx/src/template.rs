@@ -1,0 +1,157 @@
+//! Statement texts: templates in which words in braces stand for names, parameters and the pieces
+//! in which table layouts differ.
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use crate::dialect::Dialect;
+use crate::layout::Layout;
+use crate::names::Names;
+
+/// What a parameter of a statement stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parameter {
+    Id,
+    Data,
+    Old,
+    Expires,
+    Now,
+    Limit,
+}
+
+impl Parameter {
+    fn of(word: &str) -> Option<Self> {
+        Some(match word {
+            "id" => Self::Id,
+            "data" => Self::Data,
+            "old" => Self::Old,
+            "expires" => Self::Expires,
+            "now" => Self::Now,
+            "limit" => Self::Limit,
+            _ => return None,
+        })
+    }
+}
+
+/// A statement's text, built once, and its parameters in the order in which the driver wants them.
+#[derive(Clone, Debug)]
+pub(crate) struct Statement {
+    pub(crate) text: SqlStr,
+    pub(crate) parameters: Vec<Parameter>,
+    /// It changes nothing, so that it may be sent again if its answer does not come.
+    pub(crate) reads: bool,
+}
+
+impl Statement {
+    pub(crate) fn new(
+        template: &str,
+        dialect: &'static Dialect,
+        layout: &Layout,
+        names: &Names,
+    ) -> Self {
+        let mut renderer = Renderer {
+            dialect,
+            layout,
+            names,
+            text: String::new(),
+            parameters: Vec::new(),
+        };
+        renderer.render(template, "");
+        let text: std::sync::Arc<str> = renderer.text.into();
+        Self {
+            // Names are checked and quoted, values are parameters.
+            text: AssertSqlSafe(text).into_sql_str(),
+            parameters: renderer.parameters,
+            reads: template.starts_with("SELECT"),
+        }
+    }
+}
+
+struct Renderer<'a> {
+    dialect: &'static Dialect,
+    layout: &'a Layout,
+    names: &'a Names,
+    text: String,
+    parameters: Vec<Parameter>,
+}
+
+impl Renderer<'_> {
+    /// Appends `template`; its columns are those of `qualifier`.
+    fn render(&mut self, template: &str, qualifier: &str) {
+        let mut rest = template;
+        while let Some((before, after)) = rest.split_once('{') {
+            self.text.push_str(before);
+            let (word, after) = after.split_once('}').unwrap_or((after, ""));
+            self.word(word, qualifier);
+            rest = after;
+        }
+        self.text.push_str(rest);
+    }
+
+    fn word(&mut self, word: &str, qualifier: &str) {
+        if let Some(parameter) = Parameter::of(word) {
+            return self.parameter(parameter);
+        }
+        let (layout, names) = (self.layout, self.names);
+        match word {
+            // A row that is there already, in an upsert.
+            "kept live" => self.render(layout.live, "kept."),
+            "live" => self.render(layout.live, qualifier),
+            "same" => self.render(layout.same, qualifier),
+            "data in" => self.render(layout.data_in, qualifier),
+            "data out" => self.render(layout.data_out, qualifier),
+            "end in" => self.render(layout.end_in, qualifier),
+            "end out" => self.render(layout.end_out, qualifier),
+            "zone" => self.text.push_str(&names.zone),
+            "table" => {
+                if let Some(schema) = &names.schema {
+                    self.quoted(schema);
+                    self.text.push('.');
+                }
+                self.quoted(&names.table);
+            }
+            "bare table" => self.quoted(&names.table),
+            "index" => self.quoted(&format!("IDX_{}_{}", names.table, names.end)),
+            "schema." => {
+                if let Some(schema) = &names.schema {
+                    self.quoted(schema);
+                    self.text.push('.');
+                }
+            }
+            "sid" | "json" | "end" => {
+                self.text.push_str(qualifier);
+                self.quoted(match word {
+                    "sid" => &names.id,
+                    "json" => &names.data,
+                    _ => &names.end,
+                });
+            }
+            other => unreachable!("no statement has the word {other}"),
+        }
+    }
+
+    fn parameter(&mut self, parameter: Parameter) {
+        if !self.dialect.numbered {
+            self.parameters.push(parameter);
+            return self.text.push('?');
+        }
+        let known = self.parameters.iter().position(|other| *other == parameter);
+        let place = known.unwrap_or(self.parameters.len());
+        if known.is_none() {
+            self.parameters.push(parameter);
+        }
+        self.text.push('$');
+        self.text.push_str(&(place + 1).to_string());
+    }
+
+    fn quoted(&mut self, name: &str) {
+        let quote = self.dialect.quote;
+        self.text.push(quote);
+        for character in name.chars() {
+            self.text.push(character);
+            if character == quote {
+                self.text.push(quote);
+            }
+        }
+        self.text.push(quote);
+    }
+}

@@ -1,0 +1,89 @@
+//! Connections that are lost.
+
+use std::time::{Duration, Instant};
+
+use session_conformance::Proxy;
+use session_core::{ErrorKind, Store};
+use session_sqlx::{Database, Schema};
+
+use crate::support::harness::server;
+use crate::{builder, id, in_an_hour, record, rows};
+
+const SERVERS: [Database; 2] = [Database::Postgres, Database::MySql];
+
+#[tokio::test]
+async fn a_read_over_a_dead_connection_is_sent_again_and_a_write_is_not() {
+    for database in SERVERS {
+        let rows = rows(database, Schema::Native);
+        let server = server(database).unwrap().unwrap();
+        let proxy = Proxy::start(server.address()).unwrap();
+        let url = server.url_at(proxy.address());
+        let store = builder(&rows).connect(&url).await.unwrap();
+        store.migrate().await.unwrap();
+        let (x, record) = (id("x"), record("a", in_an_hour()));
+        store.set(&x, &record).await.unwrap();
+        let lose = || {
+            proxy.cut();
+            proxy.heal();
+        };
+
+        lose();
+        assert!(store.get(&x).await.unwrap().is_some());
+
+        lose();
+        let error = store.create(&id("y"), &record).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        assert!(store.get(&id("y")).await.unwrap().is_none());
+        // The connection was given up, and the next one is good.
+        store.set(&x, &record).await.unwrap();
+
+        // A connection that was not used for a while is asked first.
+        let careful = builder(&rows).trust_idle(Duration::ZERO);
+        let careful = careful.connect(&url).await.unwrap();
+        careful.set(&x, &record).await.unwrap();
+        lose();
+        careful.set(&x, &record).await.unwrap();
+        rows.drop_table().await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_is_waited_for_as_long_as_was_said() {
+    for database in SERVERS {
+        let rows = rows(database, Schema::Native);
+        let server = server(database).unwrap().unwrap();
+        let proxy = Proxy::start(server.address()).unwrap();
+        let hasty = builder(&rows).response_timeout(Duration::from_millis(100));
+        let store = hasty
+            .connect(&server.url_at(proxy.address()))
+            .await
+            .unwrap();
+        store.migrate().await.unwrap();
+        let (x, record) = (id("x"), record("a", in_an_hour()));
+        proxy.freeze();
+        let error = store.set(&x, &record).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
+        // Others may need longer on a machine that is busy.
+        let patient = builder(&rows)
+            .connect(&server.url_at(proxy.address()))
+            .await;
+        patient.unwrap().set(&x, &record).await.unwrap();
+        rows.drop_table().await;
+    }
+}
+
+#[tokio::test]
+async fn an_operation_waits_for_a_connection_as_long_as_was_said() {
+    for database in SERVERS {
+        // Connections are accepted by the system, and nobody ever reads them.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let rows = rows(database, Schema::Native);
+        let url = server(database).unwrap().unwrap();
+        let url = url.url_at(silent.local_addr().unwrap());
+        let started = Instant::now();
+        let hasty = builder(&rows).connect_timeout(Duration::from_millis(50));
+        let error = hasty.connect(&url).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        assert!(started.elapsed() < Duration::from_secs(4));
+    }
+}

@@ -1,0 +1,155 @@
+//! The rows, to the byte, as Node's stores write and read them.
+
+use std::time::{Duration, SystemTime};
+
+use session_core::{Clock, Created, ErrorKind, Store};
+use session_sqlx::{Database, Schema};
+
+use crate::{EVERY, builder, id, record, rows};
+
+/// 2026-01-02T03:04:05.678Z
+const NOW: u64 = 1_767_323_045_678;
+
+/// The expiry of a row as text, and how Node asks whether the session has not ended at a time in
+/// milliseconds.
+fn node(database: Database, schema: Schema) -> (&'static str, fn(u64) -> String) {
+    match schema {
+        Schema::Native if database == Database::Postgres => {
+            ("expires::text", |now| format!("expires > {now}"))
+        }
+        Schema::ConnectPgSimple => ("expire::text", |now| {
+            format!(
+                "expire >= to_timestamp({}) AT TIME ZONE 'UTC'",
+                now.div_ceil(1_000)
+            )
+        }),
+        Schema::ExpressMysqlSession => ("CAST(expires AS CHAR)", |now| {
+            format!("NOT (expires < {})", (now + 500) / 1_000)
+        }),
+        Schema::ConnectSqlite3 => ("typeof(expired) || ' ' || expired", |now| {
+            format!("{now} <= expired")
+        }),
+        Schema::BetterSqlite3 => ("typeof(expire) || ' ' || expire", |now| {
+            format!("datetime({}, 'unixepoch') < datetime(expire)", now / 1_000)
+        }),
+        _ => ("CAST(expires AS CHAR(20))", |now| {
+            format!("expires > {now}")
+        }),
+    }
+}
+
+#[tokio::test]
+async fn node_reads_our_rows_and_ends_them_when_we_do() {
+    for (database, schema) in EVERY {
+        let rows = rows(database, schema);
+        let clock = Clock::manual(SystemTime::UNIX_EPOCH + Duration::from_millis(NOW));
+        let store = builder(&rows).clock(clock.clone());
+        let store = store.connect(&rows.url).await.unwrap();
+        store.migrate().await.unwrap();
+        let expires = clock.now() + Duration::from_secs(60);
+        let record = record("a", expires);
+        store.set(&id("SID"), &record).await.unwrap();
+
+        let ([_, json, _], table) = (rows.columns(), rows.table());
+        let (text, live) = node(database, schema);
+        let text_of = match database {
+            Database::Postgres if schema == Schema::Native => {
+                format!("convert_from({json}, 'UTF8')")
+            }
+            Database::Postgres => format!("{json}::text"),
+            Database::MySql => format!("CONVERT({json} USING utf8mb4)"),
+            _ => format!("CAST({json} AS TEXT)"),
+        };
+        let found = rows.text(&format!("SELECT {text_of} FROM {table}")).await;
+        assert_eq!(found.unwrap(), record.json());
+        let end = rows.text(&format!("SELECT {text} FROM {table}")).await;
+        let written = match schema {
+            Schema::ConnectPgSimple => "2026-01-02 03:05:06",
+            Schema::ExpressMysqlSession => "1767323106",
+            Schema::ConnectSqlite3 => "real 1767323105678.0",
+            Schema::BetterSqlite3 => "text 2026-01-02T03:05:05.678Z",
+            _ => "1767323105678",
+        };
+        assert_eq!(end.unwrap().trim(), written, "{schema:?} on {database:?}");
+
+        // A second before and two after, as Node asks and as we do.
+        for (later, alive) in [(58_000, true), (62_000, false)] {
+            clock.set(SystemTime::UNIX_EPOCH + Duration::from_millis(NOW + later));
+            let asked = format!("SELECT count(*) FROM {table} WHERE {}", live(NOW + later));
+            let counted = rows.number(&asked).await.unwrap();
+            assert_eq!(counted == 1, alive, "{schema:?} on {database:?}");
+            let found = store.get(&id("SID")).await.unwrap();
+            assert_eq!(found.is_some(), alive, "{schema:?} on {database:?}");
+        }
+        rows.drop_table().await;
+    }
+}
+
+#[tokio::test]
+async fn a_row_whose_expiry_or_text_is_none_cannot_be_decoded_and_stays() {
+    for (database, schema, set) in [
+        (Database::Sqlite, Schema::Native, "expires = 'hunter2'"),
+        (
+            Database::Sqlite,
+            Schema::ConnectSqlite3,
+            "expired = 'hunter2'",
+        ),
+        (Database::Sqlite, Schema::ConnectSqlite3, "expired = NULL"),
+        (
+            Database::Sqlite,
+            Schema::BetterSqlite3,
+            "expire = 'hunter2'",
+        ),
+        (Database::Sqlite, Schema::ConnectSqlite3, "sess = NULL"),
+        (Database::Sqlite, Schema::ConnectSqlite3, "sess = X'ff'"),
+        (Database::MySql, Schema::ExpressMysqlSession, "data = NULL"),
+        (Database::Postgres, Schema::Native, r"data = '\xff'"),
+        (Database::MySql, Schema::Native, "data = X'ff'"),
+    ] {
+        let rows = rows(database, schema);
+        let store = crate::open(&rows).await;
+        let (x, record) = (id("x"), record("a", crate::in_an_hour()));
+        store.set(&x, &record).await.unwrap();
+        let table = rows.table();
+        let update = format!("UPDATE {table} SET {set}");
+        rows.execute(&update).await.unwrap();
+        let error = store.get(&x).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode, "{set}: {error:?}");
+        assert!(!crate::texts(&error).contains("hunter2"), "{error:?}");
+        assert_eq!(store.create(&x, &record).await.unwrap(), Created::Exists);
+        assert_eq!(rows.count().await.unwrap(), 1);
+        store.destroy(&x).await.unwrap();
+        assert_eq!(rows.count().await.unwrap(), 0);
+        rows.drop_table().await;
+    }
+}
+
+#[tokio::test]
+async fn an_infinite_expiry_never_comes() {
+    let rows = rows(Database::Postgres, Schema::ConnectPgSimple);
+    let store = crate::open(&rows).await;
+    store.set(&id("x"), &record("a", None)).await.unwrap();
+    let update = format!("UPDATE {} SET expire = 'infinity'", rows.table());
+    rows.execute(&update).await.unwrap();
+    let found = store.get(&id("x")).await.unwrap().unwrap();
+    assert_eq!(found.stored_expires(), None);
+    rows.drop_table().await;
+}
+
+/// An old table of express-mysql-session has `TEXT`: what does not fit is refused, and not cut,
+/// whatever the server's `sql_mode`.
+#[tokio::test]
+async fn what_an_old_column_cannot_hold_is_too_large() {
+    let rows = rows(Database::MySql, Schema::ExpressMysqlSession);
+    let store = crate::open(&rows).await;
+    let alter = format!("ALTER TABLE {} MODIFY data TEXT", rows.table());
+    rows.execute(&alter).await.unwrap();
+    let small = record("a", None);
+    store.set(&id("x"), &small).await.unwrap();
+    let large = record(&"x".repeat(70_000), None);
+    let error = store.set(&id("x"), &large).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
+    let found = store.get(&id("x")).await.unwrap().unwrap();
+    assert_eq!(found.json(), small.json());
+    rows.drop_table().await;
+}
