@@ -18,6 +18,7 @@ impl Address {
     }
 
     /// That of a URL; a Unix socket has none.
+    #[cfg(any(feature = "cluster", test))]
     pub(crate) fn of(info: &ConnectionInfo) -> Option<Self> {
         match info.addr() {
             ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use redis::aio::ConnectionLike;
 use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 
+#[cfg(feature = "cluster")]
 use crate::address::Address;
 #[cfg(feature = "cluster")]
 use crate::cluster::Cluster;
@@ -31,7 +32,8 @@ pub(crate) enum Connection {
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
     Only,
-    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "one of several"))]
+    /// One of a cluster.
+    #[cfg(feature = "cluster")]
     At(Address),
 }
 
@@ -127,15 +129,22 @@ impl Connection {
         node: &Node,
         pipeline: &Pipeline,
     ) -> Result<Answers, Failure> {
-        let address = match node {
-            Node::Only => return self.pipeline(&[], pipeline).await,
-            Node::At(address) => address,
-        };
-        let mut answers: Answers = match self {
+        match node {
+            Node::Only => self.pipeline(&[], pipeline).await,
+            #[cfg(feature = "cluster")]
+            Node::At(address) => self.pipeline_at_address(address, pipeline).await,
+        }
+    }
+
+    #[cfg(feature = "cluster")]
+    async fn pipeline_at_address(
+        &self,
+        address: &Address,
+        pipeline: &Pipeline,
+    ) -> Result<Answers, Failure> {
+        let mut answers = match self {
             Self::Own(_) | Self::Given(_) => self.pipeline(&[], pipeline).await?,
-            #[cfg(feature = "cluster")]
             Self::Cluster(cluster) => cluster.pipeline_at(address, pipeline).await?,
-            #[cfg(feature = "cluster")]
             Self::GivenCluster(given) => given.pipeline_at(address, pipeline).await?,
         };
         for (command, answer) in pipeline.cmd_iter().zip(&mut answers) {
@@ -152,12 +161,14 @@ impl Connection {
 }
 
 /// Whether the server has answered, if only with an error.
+#[cfg(feature = "cluster")]
 pub(crate) fn is_answer(error: &RedisError) -> bool {
     use redis::ErrorKind;
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }
 
 /// The server has not done what it was asked to, because the key is somewhere else.
+#[cfg(feature = "cluster")]
 fn is_redirection(error: &RedisError) -> bool {
     use redis::{ErrorKind, ServerErrorKind};
     matches!(

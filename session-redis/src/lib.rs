@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
 mod address;
 mod builder;
 #[cfg(feature = "cluster")]

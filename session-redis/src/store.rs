@@ -22,9 +22,9 @@ use crate::walk::Walk;
 /// The largest value of a Redis string.
 const MAX_BYTES: usize = 512 * 1024 * 1024;
 
-/// A session store on a Redis or Valkey server.
+/// A session store on Redis or Valkey: one server, a cluster, or a master that Sentinels watch.
 ///
-/// Clones are handles on the same store and share its connection, which any number of operations
+/// Clones are handles on the same store and share its connections, which any number of operations
 /// use at the same time.
 ///
 /// # Rows
@@ -38,17 +38,19 @@ const MAX_BYTES: usize = 512 * 1024 * 1024;
 ///
 /// Every operation is one: `get` is `GET` and `PTTL` in one pipeline, `set` is `SET PX`, `create`
 /// is `SET PX NX`, `touch` is `PEXPIRE`, `destroy` is `UNLINK`; `replace` and `get_and_touch` are
-/// scripts on their one key. A server that does not have the script yet costs one more.
+/// scripts on their one key. A server that does not have the script yet costs one more; on a
+/// cluster, so does a slot that has moved.
 ///
 /// `length`, `clear`, `all` and `ids` go through the database with `SCAN`, one round trip for
 /// [`scan_count`](RedisStoreBuilder::scan_count) keys of it, whosever they are. They hold one page
-/// at a time; all but `clear` also hold the keys that they have seen, because `SCAN` repeats some.
+/// at a time; all but `clear` also hold the keys that they have seen, because `SCAN` repeats some. On
+/// a cluster they ask for its map first, and then go through one master after the other.
 ///
 /// # Durability
 ///
 /// The sessions outlive this process. Whether they outlive the server's is its configuration
 /// (`appendonly`, `save`), and a server with an eviction policy other than `noeviction` may drop
-/// any of them.
+/// any of them. What a failover can lose is said in the [crate's docs](crate#what-a-failover-can-lose).
 #[derive(Clone)]
 pub struct RedisStore {
     inner: Arc<Inner>,

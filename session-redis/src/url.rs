@@ -199,6 +199,7 @@ pub(crate) fn config(message: &'static str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(any(feature = "cluster", feature = "sentinel"))]
     use crate::address::Address;
 
     #[test]

@@ -44,7 +44,7 @@ impl Slots {
         };
         for range in list(answer)? {
             let mut range = list(range)?.into_iter();
-            let (first, last) = (number(range.next()?)?, number(range.next()?)?);
+            let (first, last) = (number(&range.next()?)?, number(&range.next()?)?);
             let mut nodes = range.map(|node| address(node, asked));
             let master = slots.place(nodes.next()??);
             slots.owners.get_mut(first..=last)?.fill(Some(master));
@@ -100,7 +100,7 @@ fn address(node: Value, asked: &Address) -> Option<Address> {
         Value::Nil => String::new(),
         _ => return None,
     };
-    let port = u16::try_from(number(node.next()?)?).ok()?;
+    let port = u16::try_from(number(&node.next()?)?).ok()?;
     Some(match host.as_str() {
         "" => Address::new(&asked.host, port),
         // A node that does not know its own name yet.
@@ -116,9 +116,9 @@ fn list(value: Value) -> Option<Vec<Value>> {
     }
 }
 
-fn number(value: Value) -> Option<usize> {
+fn number(value: &Value) -> Option<usize> {
     match value {
-        Value::Int(number) => usize::try_from(number).ok(),
+        Value::Int(number) => usize::try_from(*number).ok(),
         _ => None,
     }
 }

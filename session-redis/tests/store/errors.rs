@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use session_core::{ErrorKind, Store};
 use session_redis::RedisStore;
 
-use crate::{HOUR, ask, builder, id, prefix, record, server, texts};
+use test_servers::Kind;
+
+use crate::{HOUR, ask, builder, id, prefix, private, record, server, site, texts};
 
 #[tokio::test]
 async fn a_wrong_password_is_a_config_error() {
@@ -185,4 +187,46 @@ async fn debug_shows_no_address_and_no_password() {
         assert!(!text.contains(server().password()), "{text}");
         assert!(!text.contains(&server().address().to_string()), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_says_why() {
+    let private = private(Kind::Redis);
+    let store = builder().connect(&private.url()).await.unwrap();
+    let (old, new) = (record("hunter2", HOUR), record("new", HOUR));
+    store.set(&id("a"), &old).await.unwrap();
+    let mut admin = site::admin(&private).await.unwrap();
+    for (set, back, code) in [
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "OOM"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "READONLY"),
+        (
+            "CONFIG SET min-replicas-to-write 1",
+            "CONFIG SET min-replicas-to-write 0",
+            "NOREPLICAS",
+        ),
+    ] {
+        let _: String = admin.ask(&site::words(set)).await.unwrap();
+        for error in [
+            store.set(&id("a"), &new).await.unwrap_err(),
+            store.create(&id("b"), &new).await.unwrap_err(),
+            store.replace(&id("a"), &old, &new).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{code}: {error:?}");
+            let texts = texts(&error);
+            assert!(texts.contains(code), "{texts}");
+            assert!(!texts.contains("hunter2"), "{texts}");
+        }
+        assert!(store.get(&id("a")).await.unwrap().is_some());
+        let _: String = admin.ask(&site::words(back)).await.unwrap();
+    }
+    // A replica that has lost its master, and is told to say nothing stale.
+    for text in [
+        "CONFIG SET replica-serve-stale-data no",
+        "REPLICAOF 127.0.0.1 1",
+    ] {
+        let _: String = admin.ask(&site::words(text)).await.unwrap();
+    }
+    let error = store.get(&id("a")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(texts(&error).contains("MASTERDOWN"));
 }

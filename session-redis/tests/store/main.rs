@@ -4,13 +4,19 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "cluster")]
+mod cluster;
 mod errors;
 mod expiry;
 mod link;
 mod pages;
 mod rows;
 mod scripts;
+#[cfg(feature = "sentinel")]
+mod sentinel;
 mod suite;
+#[cfg(feature = "tls")]
+mod tls;
 mod trips;
 
 use redis::{FromRedisValue, cmd};

@@ -1,10 +1,10 @@
 //! Every operation is one round trip.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use session_conformance::Proxy;
-use session_core::{Renewal, Store};
+use session_core::{Clock, Renewal, Store};
 use session_redis::RedisStore;
 
 use crate::{HOUR, cookie, id, prefix, private, record};
@@ -41,7 +41,7 @@ async fn every_operation_is_one_round_trip() {
         let _ = store.touch(&x, &cookie(HOUR)).await.unwrap();
         check("touch");
         for max_age in [Some(Duration::from_secs(3_600)), None] {
-            let renewal = Renewal::new(max_age, SystemTime::now());
+            let renewal = Renewal::new(max_age, Clock::system().now());
             store.get_and_touch(&x, &renewal).await.unwrap();
             check("get_and_touch");
         }

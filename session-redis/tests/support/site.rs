@@ -123,6 +123,15 @@ impl AsyncDNSResolver for Through {
     }
 }
 
+/// A command of words with spaces between them.
+pub(crate) fn words(text: &str) -> Cmd {
+    let mut command = Cmd::new();
+    for word in text.split(' ') {
+        command.arg(word);
+    }
+    command
+}
+
 /// A connection behind the store's back.
 pub(crate) enum Admin {
     One(MultiplexedConnection),
