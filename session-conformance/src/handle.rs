@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
 use session_core::{
-    Created, Error, Record, Replaced, SessionCookie, SessionId, Store, StoreStream, Swept, Touched,
+    Created, Error, Record, Renewal, Renewed, Replaced, SessionCookie, SessionId, Store,
+    StoreStream, Swept, Touched,
 };
 
 use crate::answer::Answer;
@@ -78,6 +79,26 @@ impl Handle {
             describe::expiry(cookie.expires(), now)
         );
         self.call(what, self.store.touch(&id.id, cookie), debug)
+            .await
+    }
+
+    pub(crate) async fn get_and_touch(
+        &self,
+        id: &Id,
+        renewal: &Renewal,
+    ) -> Answer<Option<(Record, Renewed)>> {
+        self.wrote(id);
+        let now = self.timing.now();
+        let max_age = renewal.cookie().original_max_age();
+        let max_age = max_age.map_or("none".into(), describe::duration);
+        let what = format!("get_and_touch({}, max age {max_age})", id.label);
+        let show = |found: &Option<(Record, Renewed)>| match found {
+            Some((record, renewed)) => {
+                format!("Some({}, {renewed:?})", describe::record(record, now))
+            }
+            None => "None".into(),
+        };
+        self.call(what, self.store.get_and_touch(&id.id, renewal), show)
             .await
     }
 

@@ -9,8 +9,8 @@ use session_conformance::{
     Backend, Harness, Hooks, Namespace, Need, NotRun, Opening, Options, Time, Verdict, run,
 };
 use session_core::{
-    Capabilities, Clock, Created, Record, Replaced, Result, SessionCookie, SessionId, Store,
-    StoreStream, Swept, Touched,
+    Capabilities, Clock, Created, Record, Renewal, Renewed, Replaced, Result, SessionCookie,
+    SessionId, Store, StoreStream, Swept, Touched,
 };
 
 /// The reference with another way to keep expiries.
@@ -67,6 +67,20 @@ impl Store for Other {
             self.wrote(id);
         }
         Ok(touched)
+    }
+
+    async fn get_and_touch(
+        &self,
+        id: &SessionId,
+        renewal: &Renewal,
+    ) -> Result<Option<(Record, Renewed)>> {
+        let found = self.reference.get_and_touch(id, renewal).await?;
+        if !matches!(found, Some((_, Renewed::Touched))) {
+            return Ok(found);
+        }
+        self.wrote(id);
+        let found = self.reference.get(id).await?;
+        Ok(found.map(|record| (record, Renewed::Touched)))
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

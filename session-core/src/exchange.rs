@@ -7,7 +7,7 @@ use http::HeaderValue;
 
 use crate::options::{OnStoreError, Unset};
 use crate::session::{Phase, Shared, State};
-use crate::{Error, ErrorKind, Outcome, Result, Session, Touched};
+use crate::{Error, ErrorKind, Outcome, Record, Renewed, Result, Session, SessionId, Touched};
 
 /// One request and its response, as the session sees them.
 ///
@@ -76,7 +76,7 @@ impl Exchange {
             return Ok(());
         }
         let found = match &shared.origin.cookie_id {
-            Some(id) => shared.config.store().get(id).await,
+            Some(id) => self.read(id).await,
             None => Ok(None),
         };
         let found = match found {
@@ -93,9 +93,10 @@ impl Exchange {
         };
         let mut state = shared.state();
         match found {
-            Ok(Some(record)) => {
+            Ok(Some((record, renewed))) => {
                 state.id.clone_from(&shared.origin.cookie_id);
                 state.adopt(record);
+                state.touched = renewed == Renewed::Touched;
             }
             Ok(None) => state.start_live(cookie),
             Err(error) if self.is_lenient() => {
@@ -105,6 +106,15 @@ impl Exchange {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Reads the session, and touches it on the way where that takes no step of its own.
+    async fn read(&self, id: &SessionId) -> Result<Option<(Record, Renewed)>> {
+        let store = self.0.config.store();
+        match self.0.config.renewal() {
+            Some(renewal) => store.get_and_touch(id, &renewal).await,
+            None => Ok(store.get(id).await?.map(|record| (record, Renewed::Left))),
+        }
     }
 
     /// The session for the handler, loaded now if it has not been before; a new one if the request
@@ -279,6 +289,7 @@ impl Exchange {
             Work::Write
         } else if self.0.config.capabilities.touch
             && !state.written
+            && !state.touched
             && self.touch_is_due(state, options.clock.now())
         {
             Work::Touch
@@ -323,7 +334,10 @@ impl Exchange {
             state.written
         } else {
             // With `touch_after`, the cookie moves when the row does.
-            let moved = state.written || *work == Work::Touch || !shared.config.capabilities.touch;
+            let moved = state.written
+                || state.touched
+                || *work == Work::Touch
+                || !shared.config.capabilities.touch;
             (options.rolling && moved)
                 || state.settings_ever_changed()
                 || (state.data_ever_changed() && state.cookie.has_expires())
@@ -339,7 +353,7 @@ impl Exchange {
             );
             return Ok([None, None]);
         }
-        if !state.written && *work != Work::Touch {
+        if !state.written && !state.touched && *work != Work::Touch {
             state.cookie.touch(options.clock.now());
         }
         let Some(id) = &state.id else {

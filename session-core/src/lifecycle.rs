@@ -8,7 +8,7 @@ use crate::options::CookieSource;
 use crate::request::{OwnedHead, path_matches};
 use crate::session::{Phase, Shared, State};
 use crate::{
-    Capabilities, Clock, Error, RequestHead, Result, Session, SessionCookie, SessionId,
+    Capabilities, Clock, Error, Renewal, RequestHead, Result, Session, SessionCookie, SessionId,
     SessionOptions, Store,
 };
 
@@ -74,6 +74,17 @@ impl Config {
             Some(template) => path_matches(path, template.path()),
             None => path_matches(path, self.options.cookie.settings(head).cookie_path()),
         }
+    }
+
+    /// What a read does to the sessions that have this application's max age, where the store can
+    /// read and touch in one step.
+    pub(crate) fn renewal(&self) -> Option<Renewal> {
+        let max_age = self.template.as_ref()?.max_age()?;
+        // With `resave`, every request writes the session in any case.
+        let wanted = self.capabilities.get_and_touch && !self.options.resave;
+        wanted.then(|| {
+            Renewal::new(max_age, self.clock().now()).touch_after(self.options.touch_after)
+        })
     }
 
     pub(crate) fn new_id(&self, origin: &Origin) -> SessionId {

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{ALL, Recorder, Visitor};
+use common::{ALL, ONE_STEP, Recorder, Visitor};
 use http::HeaderValue;
 use session_core::{
     Connection, CookieOptions, ErrorKind, Lifecycle, OnConflict, OnStoreError, SameSite,
@@ -598,6 +598,42 @@ fn touch_after_leaves_out_touches_and_rolling_cookies() {
         ("get".into(), false),
         "it has expired"
     );
+}
+
+#[test]
+fn a_read_touches_the_sessions_that_have_the_configured_max_age() {
+    let store = Recorder::new(ONE_STEP);
+    let cookie = CookieOptions::new().max_age(10 * MINUTE);
+    let lifecycle = lifecycle(&store, |options| {
+        options.cookie(cookie).rolling(true).touch_after(MINUTE)
+    });
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let end = |store: &Recorder| {
+        let inner = store.inner();
+        inner.records.values().next().unwrap().expires().unwrap()
+    };
+    store.calls();
+    store.clock().advance(MINUTE);
+    assert!(visitor.visit(&lifecycle, |_| ()).sets_cookie());
+    assert_eq!(store.calls(), "get_and_touch");
+    assert_eq!(end(&store), store.clock().now() + 10 * MINUTE);
+
+    // Touched a short while ago.
+    let touched = end(&store);
+    store.clock().advance(MINUTE / 2);
+    assert!(!visitor.visit(&lifecycle, |_| ()).sets_cookie());
+    assert_eq!(store.calls(), "get_and_touch");
+    assert_eq!(end(&store), touched);
+
+    // "Remember me": this visitor's own max age, which no read knows beforehand.
+    visitor.visit(&lifecycle, |session| {
+        session.set_max_age(Some(600 * MINUTE));
+    });
+    assert_eq!(store.calls(), "get_and_touch replace");
+    store.clock().advance(60 * MINUTE);
+    assert!(visitor.visit(&lifecycle, |_| ()).sets_cookie());
+    assert_eq!(store.calls(), "get_and_touch touch");
+    assert_eq!(end(&store), store.clock().now() + 600 * MINUTE);
 }
 
 #[test]

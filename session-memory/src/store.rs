@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use session_core::{
-    Capabilities, Created, Record, Replaced, Result, SessionCookie, SessionId, Store, StoreStream,
-    Swept, Touched,
+    Capabilities, Created, Record, Renewal, Renewed, Replaced, Result, SessionCookie, SessionId,
+    Store, StoreStream, Swept, Touched,
 };
 
 use crate::sessions::Sessions;
@@ -41,6 +41,7 @@ impl MemoryStore {
     /// What the store can do: everything but what takes a server or a disk.
     pub const CAPABILITIES: Capabilities = Capabilities::NONE
         .with_touch()
+        .with_get_and_touch()
         .with_length()
         .with_clear()
         .with_all()
@@ -129,6 +130,14 @@ impl Store for MemoryStore {
 
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
         Ok(self.sessions.touch(id, cookie))
+    }
+
+    async fn get_and_touch(
+        &self,
+        id: &SessionId,
+        renewal: &Renewal,
+    ) -> Result<Option<(Record, Renewed)>> {
+        Ok(self.sessions.get_and_touch(id, renewal))
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

@@ -29,6 +29,25 @@ const PERSIST: &str = "\
 if redis.call('PERSIST', KEYS[1]) == 1 then return 1 end
 return redis.call('EXISTS', KEYS[1])";
 
+/// Reads the key, and gives it the time to live ARGV[2] (as above) if its value begins with ARGV[1]
+/// and has at most ARGV[3] milliseconds left (-1: however many). Answers the value, the time to live
+/// that it has then, and whether it was touched.
+const GET_AND_TOUCH: &str = "\
+local current = redis.pcall('GET', KEYS[1])
+if type(current) == 'table' then return current end
+if not current then return false end
+local left = redis.call('PTTL', KEYS[1])
+local due = ARGV[3] == '-1' or left < 0 or left <= tonumber(ARGV[3])
+if not due or string.sub(current, 1, #ARGV[1]) ~= ARGV[1] then return {current, left, 0} end
+if ARGV[2] == '-1' then redis.call('PERSIST', KEYS[1])
+else redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return {current, tonumber(ARGV[2]), 1}";
+
+pub(crate) static READ_AND_TOUCH: Script = Script {
+    text: GET_AND_TOUCH,
+    hash: LazyLock::new(|| redis::Script::new(GET_AND_TOUCH).get_hash().to_owned()),
+};
+
 pub(crate) static REPLACE_IF_SAME: Script = Script {
     text: REPLACE,
     hash: LazyLock::new(|| redis::Script::new(REPLACE).get_hash().to_owned()),

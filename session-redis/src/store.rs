@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use redis::{RedisResult, Value};
 use session_core::{
-    Capabilities, Created, Error, ErrorKind, Record, Replaced, Result, SessionCookie, SessionId,
-    Store, StoreStream, Swept, Touched,
+    Capabilities, Created, Error, ErrorKind, Record, Renewal, Renewed, Replaced, Result,
+    SessionCookie, SessionId, Store, StoreStream, Swept, Touched,
 };
 
 use crate::RedisStoreBuilder;
@@ -16,7 +16,7 @@ use crate::error::{answer_error, unexpected};
 use crate::expiry::{Lifetime, stored_expiry};
 use crate::options::Options;
 use crate::scan::Scan;
-use crate::script::{PERSIST_IF_THERE, REPLACE_IF_SAME};
+use crate::script::{PERSIST_IF_THERE, READ_AND_TOUCH, REPLACE_IF_SAME};
 use crate::walk::Walk;
 
 /// The largest value of a Redis string.
@@ -37,9 +37,9 @@ const MAX_BYTES: usize = 512 * 1024 * 1024;
 /// # Round trips
 ///
 /// Every operation is one: `get` is `GET` and `PTTL` in one pipeline, `set` is `SET PX`, `create`
-/// is `SET PX NX`, `touch` is `PEXPIRE`, `destroy` is `UNLINK`, `replace` is a script on its one
-/// key. A server that does not have the script yet costs one more; on a cluster, so does a slot that
-/// has moved.
+/// is `SET PX NX`, `touch` is `PEXPIRE`, `destroy` is `UNLINK`; `replace` and `get_and_touch` are
+/// scripts on their one key. A server that does not have the script yet costs one more; on a
+/// cluster, so does a slot that has moved.
 ///
 /// `length`, `clear`, `all` and `ids` go through the database with `SCAN`, one round trip for
 /// [`scan_count`](RedisStoreBuilder::scan_count) keys of it, whosever they are. They hold one page
@@ -66,6 +66,7 @@ impl RedisStore {
     /// expired records by itself.
     pub const CAPABILITIES: Capabilities = Capabilities::NONE
         .with_touch()
+        .with_get_and_touch()
         .with_length()
         .with_clear()
         .with_all()
@@ -286,6 +287,55 @@ impl Store for RedisStore {
             Value::Int(0) => Ok(Touched::Missing),
             other => Err(unexpected("touch", &other)),
         }
+    }
+
+    async fn get_and_touch(
+        &self,
+        id: &SessionId,
+        renewal: &Renewal,
+    ) -> Result<Option<(Record, Renewed)>> {
+        const OPERATION: &str = "get_and_touch";
+        let options = self.options();
+        let asked = options.clock.now();
+        let lifetime = match options.lifetime(renewal.cookie().expires()) {
+            // The touch would take the record away: it is read first, and touched later.
+            Lifetime::Over => {
+                let found = self.get(id).await?;
+                return Ok(found.map(|record| (record, Renewed::Left)));
+            }
+            Lifetime::Endless => -1,
+            Lifetime::Millis(millis) => millis,
+        };
+        let longest_left =
+            renewal.latest_due(options.ttl).map_or(-1, |latest| {
+                match Lifetime::until(latest, asked) {
+                    Lifetime::Millis(millis) => millis,
+                    Lifetime::Over | Lifetime::Endless => 0,
+                }
+            });
+        let (start, lifetime, longest_left) = (
+            renewal.json_start(),
+            lifetime.to_string(),
+            longest_left.to_string(),
+        );
+        let arguments = [&start, &lifetime, &longest_left].map(String::as_bytes);
+        let answer = READ_AND_TOUCH
+            .run(&self.inner.connection, &self.key(id), &arguments)
+            .await
+            .map_err(|failure| failure.of(OPERATION))?;
+        let answers = match answer {
+            Value::Nil => return Ok(None),
+            Value::Array(answers) => answers,
+            other => return Err(unexpected(OPERATION, &other)),
+        };
+        let [text, left, touched] = <[Value; 3]>::try_from(answers)
+            .map_err(|other| unexpected(OPERATION, &Value::Array(other)))?;
+        let renewed = match touched {
+            Value::Int(0) => Renewed::Left,
+            _ => Renewed::Touched,
+        };
+        let record = self.decode(OPERATION, asked, Some(Ok(text)), Some(Ok(left)))?;
+        Ok(record.map(|record| (record, renewed)))
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

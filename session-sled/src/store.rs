@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use session_core::{
-    Capabilities, Created, Record, Replaced, Result, SessionCookie, SessionId, Store, StoreStream,
-    Sweeper, Swept, Touched,
+    Capabilities, Created, Error, Record, Renewal, Renewed, Replaced, Result, SessionCookie,
+    SessionId, Store, StoreStream, Sweeper, Swept, Touched,
 };
 
 use crate::builder::SledStoreBuilder;
@@ -170,6 +170,11 @@ impl Store for SledStore {
         let (id, cookie) = (id.clone(), cookie.clone());
         self.offload("touch", move |sessions| sessions.touch(&id, &cookie))
             .await
+    }
+
+    async fn get_and_touch(&self, _: &SessionId, _: &Renewal) -> Result<Option<(Record, Renewed)>> {
+        // Nothing is saved by it: no step of an embedded store is a round trip.
+        Err(Error::unsupported("get_and_touch"))
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

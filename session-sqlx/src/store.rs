@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use session_core::{
-    Capabilities, Clock, Created, Error, ErrorKind, Record, Replaced, Result, SessionCookie,
-    SessionId, Store, StoreStream, StoredExpiry, Swept, Touched,
+    Capabilities, Clock, Created, Error, ErrorKind, Record, Renewal, Renewed, Replaced, Result,
+    SessionCookie, SessionId, Store, StoreStream, StoredExpiry, Swept, Touched,
 };
 
 use crate::dialect::{Dialect, Outcome};
@@ -279,6 +279,10 @@ impl Store for SqlxStore {
             0 => Touched::Missing,
             _ => Touched::Touched,
         })
+    }
+
+    async fn get_and_touch(&self, _: &SessionId, _: &Renewal) -> Result<Option<(Record, Renewed)>> {
+        Err(Error::unsupported("get_and_touch"))
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

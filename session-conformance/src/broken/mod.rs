@@ -11,6 +11,7 @@ mod des;
 mod dur;
 mod err;
 mod exp;
+mod gat;
 mod get;
 mod len;
 mod obs;
@@ -27,8 +28,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use session_core::{
-    Capabilities, Created, Record, Replaced, Result, SessionCookie, SessionId, Store, StoreStream,
-    Swept, Touched,
+    Capabilities, Created, Record, Renewal, Renewed, Replaced, Result, SessionCookie, SessionId,
+    Store, StoreStream, Swept, Touched,
 };
 
 use crate::options::Rerun;
@@ -73,6 +74,7 @@ impl Broken {
             set::BROKEN,
             des::BROKEN,
             tch::BROKEN,
+            gat::BROKEN,
             len::BROKEN,
             all::BROKEN,
             clr::BROKEN,
@@ -163,6 +165,14 @@ pub(crate) trait Bend: AsRef<Reference> + Debug + Send + Sync + 'static {
         self.as_ref().touch(id, cookie).await
     }
 
+    async fn get_and_touch(
+        &self,
+        id: &SessionId,
+        renewal: &Renewal,
+    ) -> Result<Option<(Record, Renewed)>> {
+        self.as_ref().get_and_touch(id, renewal).await
+    }
+
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
         self.as_ref().create(id, record).await
     }
@@ -217,6 +227,14 @@ impl<T: Bend> Store for Bent<T> {
 
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
         self.0.touch(id, cookie).await
+    }
+
+    async fn get_and_touch(
+        &self,
+        id: &SessionId,
+        renewal: &Renewal,
+    ) -> Result<Option<(Record, Renewed)>> {
+        self.0.get_and_touch(id, renewal).await
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

@@ -257,6 +257,11 @@ impl SessionCookie {
                 || self.attributes == other.attributes)
     }
 
+    /// Whether a touch does the same to both.
+    pub(crate) fn same_max_age(&self, other: &Self) -> bool {
+        self.original_max_age == other.original_max_age
+    }
+
     /// Whether Node would count `expires` as set: anything but null and undefined.
     pub(crate) fn has_expires(&self) -> bool {
         self.expires != Millis::NULL && self.expires != Millis::UNDEFINED

@@ -70,6 +70,8 @@ pub(crate) struct State {
     pub(crate) regenerated: bool,
     /// Whether this request has written the session under its present id.
     pub(crate) written: bool,
+    /// Whether the session was touched when it was read.
+    pub(crate) touched: bool,
     /// Whether this request has written changed data, and not taken the change back since.
     data_was_changed: bool,
     /// What the first write of changed data replaced; nothing, if the session was new.
@@ -99,6 +101,7 @@ impl State {
             discarded: Vec::new(),
             regenerated: false,
             written: false,
+            touched: false,
             data_was_changed: false,
             changed_from: None,
             settings_were_changed: false,

@@ -11,11 +11,13 @@ use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use session_core::{
     Capabilities, Clock, Connection, Created, Error, ErrorKind, Lifecycle, Outcome, Record,
-    Replaced, RequestHead, Result, Secrets, Session, SessionCookie, SessionId, SessionOptions,
-    Store, Touched,
+    Renewal, Renewed, Replaced, RequestHead, Result, Secrets, Session, SessionCookie, SessionId,
+    SessionOptions, Store, Touched,
 };
 
 pub const ALL: Capabilities = Capabilities::NONE.with_touch().with_create().with_replace();
+/// The same, and reads that touch.
+pub const ONE_STEP: Capabilities = ALL.with_get_and_touch();
 
 /// 2026-01-02T03:04:05.678Z.
 pub fn start() -> SystemTime {
@@ -139,6 +141,23 @@ impl Store for Recorder {
         record.touch(cookie, cookie.expires());
         inner.records.insert(id.clone(), record);
         Ok(Touched::Touched)
+    }
+
+    async fn get_and_touch(
+        &self,
+        id: &SessionId,
+        renewal: &Renewal,
+    ) -> Result<Option<(Record, Renewed)>> {
+        let mut inner = self.call("get_and_touch")?;
+        let Some(mut record) = self.live(&inner, id) else {
+            return Ok(None);
+        };
+        if !renewal.applies_to(&record, None) {
+            return Ok(Some((record, Renewed::Left)));
+        }
+        record.touch(renewal.cookie(), renewal.end(None));
+        inner.records.insert(id.clone(), record.clone());
+        Ok(Some((record, Renewed::Touched)))
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

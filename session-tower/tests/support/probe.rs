@@ -9,7 +9,8 @@ use session_tower::{
 use tokio::sync::Semaphore;
 
 use session_core::{
-    Capabilities, Created, Record, Replaced, Result, StoreStream, StoredExpiry, Swept, Touched,
+    Capabilities, Created, Record, Renewal, Renewed, Replaced, Result, StoreStream, StoredExpiry,
+    Swept, Touched,
 };
 
 use super::{SECRET, start};
@@ -183,18 +184,23 @@ impl Probe {
     }
 }
 
+impl Probe {
+    fn foreign_row(&self, id: &SessionId) -> Result<Option<Record>> {
+        let rows = self.shared.foreign_rows.lock();
+        let json = rows.expect("no test panics here").get(id).cloned();
+        json.map(|json| Record::decode(json, StoredExpiry::InJson))
+            .transpose()
+    }
+}
+
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl Store for Probe {
     async fn get(&self, id: &SessionId) -> Result<Option<Record>> {
         self.call("get").await?;
-        let row = {
-            let rows = self.shared.foreign_rows.lock();
-            rows.expect("no test panics here").get(id).cloned()
-        };
-        match row {
-            Some(json) => Record::decode(json, StoredExpiry::InJson).map(Some),
+        match self.foreign_row(id)? {
             None => self.inner.get(id).await,
+            row => Ok(row),
         }
     }
 
@@ -208,8 +214,11 @@ impl Store for Probe {
         self.inner.destroy(id).await
     }
 
+    /// Reads and touches are two steps here, so that each is seen.
     fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+        let mut capabilities = self.inner.capabilities();
+        capabilities.get_and_touch = false;
+        capabilities
     }
 
     async fn length(&self) -> Result<u64> {
@@ -225,6 +234,18 @@ impl Store for Probe {
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
         self.call("touch").await?;
         self.inner.touch(id, cookie).await
+    }
+
+    async fn get_and_touch(
+        &self,
+        id: &SessionId,
+        renewal: &Renewal,
+    ) -> Result<Option<(Record, Renewed)>> {
+        self.call("get_and_touch").await?;
+        match self.foreign_row(id)? {
+            Some(record) => Ok(Some((record, Renewed::Left))),
+            None => self.inner.get_and_touch(id, renewal).await,
+        }
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
