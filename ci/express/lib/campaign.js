@@ -7,7 +7,7 @@ import { play } from "./run.js";
 import { shrink, shrinkOptions } from "./shrink.js";
 
 export const SEED = Number(process.env.SEED ?? Date.now() % 1e9);
-export const SCRIPTS = Number(process.env.SCRIPTS ?? 3000);
+export const SCRIPTS = Number(process.env.SCRIPTS ?? 2000);
 const PER_OPTIONS = 50;
 const AT_ONCE = 8;
 
