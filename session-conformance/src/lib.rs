@@ -15,6 +15,7 @@ mod options;
 mod pace;
 mod parallel;
 mod random;
+mod record;
 mod register;
 mod report;
 mod rule;

@@ -1,21 +1,24 @@
 //! What [`suite!`](crate::suite) expands to needs at compile time and at run time.
 
+use std::path::Path;
+
 use crate::need::Standing;
 use crate::options::Rerun;
-use crate::{Harness, Need, Options, Verdict, run};
+use crate::subject::Subject;
+use crate::{Harness, Need, Options, Verdict, record, runner};
 
 /// Runs one rule as a test: returns if it passed, panics with the report otherwise. Nothing that
 /// did not run is ok.
 ///
 /// # Panics
 ///
-/// Unless the rule passed.
+/// Unless the rule passed, and if its result cannot be written down where that was asked for.
 #[expect(
     clippy::print_stderr,
     reason = "a warning that libtest shows with the test's output"
 )]
 pub fn check<H: Harness>(harness: H, test_name: &str) {
-    let variable = |name: &str| std::env::var(name).ok();
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let mut options = Options::new()
         .filter(test_name)
         .exact(true)
@@ -24,7 +27,13 @@ pub fn check<H: Harness>(harness: H, test_name: &str) {
     if let Some(seed) = variable("SESSION_CONFORMANCE_SEED").and_then(|seed| seed.parse().ok()) {
         options = options.seed(seed);
     }
-    let report = run(harness, options);
+    let subject = Subject::new(harness);
+    let report = runner::run(subject.clone(), &options);
+    if let Some(directory) = variable("SESSION_CONFORMANCE_RESULTS") {
+        if let Err(error) = record::write(Path::new(&directory), &subject, &report) {
+            panic!("SESSION_CONFORMANCE_RESULTS={directory}: not writable: {error}");
+        }
+    }
     assert!(report.exit_code() == 0, "\n{}", report.to_text());
     if report.count(Verdict::Fail) > 0 {
         eprintln!("{}", report.to_text());
@@ -62,6 +71,11 @@ pub fn check<H: Harness>(harness: H, test_name: &str) {
 /// PRE-04 checks live that the store answers `Unsupported`. Each test runs on a tokio runtime of
 /// its own. `SESSION_CONFORMANCE_SEED=N` in the environment sets the seed,
 /// `SESSION_CONFORMANCE_STRICT=1` makes a broken *should* fail its test.
+///
+/// If `SESSION_CONFORMANCE_RESULTS` names a directory, each rule that ran leaves a line like
+/// `{"store":"memory","rule":"GET-01","verdict":"pass"}` (or `fail`, `not supported`, `not run`) in
+/// a file there that no other process writes to. The lines of the ignored rules come from PRE-04:
+/// `not supported` once it has seen that the store answers `Unsupported`, otherwise `not run`.
 #[macro_export]
 macro_rules! suite {
     ($harness:path $(, without: [$($without:ident),* $(,)?])? $(, not_run: [$($not_run:ident),* $(,)?])? $(,)?) => {
