@@ -1,4 +1,4 @@
-//! The suite that any store is held to, on MariaDB with each of its schemas.
+//! The suite that any store is held to, on MariaDB and MySQL with each of its schemas.
 
 mod support;
 
@@ -10,4 +10,14 @@ mod native {
 mod express_mysql_session {
     use crate::support::harness::ExpressMysqlSession;
     session_conformance::suite!(ExpressMysqlSession, without: [get_and_touch, server_ttl, skew]);
+}
+
+mod native_on_mysql {
+    use crate::support::harness::NativeMySql;
+    session_conformance::suite!(NativeMySql, without: [get_and_touch, server_ttl, skew]);
+}
+
+mod express_mysql_session_on_mysql {
+    use crate::support::harness::ExpressMysqlSessionOnMySql;
+    session_conformance::suite!(ExpressMysqlSessionOnMySql, without: [get_and_touch, server_ttl, skew]);
 }

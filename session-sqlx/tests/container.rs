@@ -3,7 +3,7 @@
 mod support;
 
 use session_conformance::{Harness, Options, run};
-use support::harness::{NativeMariaDb, NativePostgres};
+use support::harness::{NativeMariaDb, NativeMySql, NativePostgres};
 use test_servers::{Kind, Server};
 
 fn passes(harness: impl Harness, kind: Kind) {
@@ -21,4 +21,9 @@ fn the_suite_passes_on_postgres() {
 #[test]
 fn the_suite_passes_on_mariadb() {
     passes(NativeMariaDb, Kind::MariaDb);
+}
+
+#[test]
+fn the_suite_passes_on_mysql() {
+    passes(NativeMySql, Kind::MySql);
 }

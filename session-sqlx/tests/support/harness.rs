@@ -30,7 +30,7 @@ const SERVER: Backend = Backend::SERVER
 
 /// A harness of one schema on one database.
 macro_rules! harness {
-    ($name:ident, $database:ident, $schema:ident, $text:literal, $backend:expr) => {
+    ($name:ident, $database:ident, $server:expr, $schema:ident, $text:literal, $backend:expr) => {
         pub(crate) struct $name;
 
         impl Harness for $name {
@@ -40,7 +40,7 @@ macro_rules! harness {
             const TIME: Time = Time::Manual;
 
             async fn open(&self, opening: Opening) -> Result<Namespace, NotRun> {
-                open(Database::$database, Schema::$schema, opening).await
+                open(Database::$database, $server, Schema::$schema, opening).await
             }
         }
     };
@@ -49,6 +49,7 @@ macro_rules! harness {
 harness!(
     NativeSqlite,
     Sqlite,
+    None,
     Native,
     "native schema, SQLite",
     EMBEDDED
@@ -56,6 +57,7 @@ harness!(
 harness!(
     ConnectSqlite3,
     Sqlite,
+    None,
     ConnectSqlite3,
     "connect-sqlite3",
     EMBEDDED
@@ -63,6 +65,7 @@ harness!(
 harness!(
     BetterSqlite3,
     Sqlite,
+    None,
     BetterSqlite3,
     "better-sqlite3-session-store",
     EMBEDDED
@@ -70,6 +73,7 @@ harness!(
 harness!(
     NativePostgres,
     Postgres,
+    Some(Kind::Postgres),
     Native,
     "native schema, PostgreSQL",
     SERVER
@@ -77,6 +81,7 @@ harness!(
 harness!(
     ConnectPgSimple,
     Postgres,
+    Some(Kind::Postgres),
     ConnectPgSimple,
     "connect-pg-simple",
     SERVER
@@ -84,6 +89,7 @@ harness!(
 harness!(
     NativeMariaDb,
     MySql,
+    Some(Kind::MariaDb),
     Native,
     "native schema, MariaDB",
     SERVER
@@ -91,8 +97,26 @@ harness!(
 harness!(
     ExpressMysqlSession,
     MySql,
+    Some(Kind::MariaDb),
     ExpressMysqlSession,
     "express-mysql-session",
+    SERVER
+);
+
+harness!(
+    NativeMySql,
+    MySql,
+    Some(Kind::MySql),
+    Native,
+    "native schema, MySQL",
+    SERVER
+);
+harness!(
+    ExpressMysqlSessionOnMySql,
+    MySql,
+    Some(Kind::MySql),
+    ExpressMysqlSession,
+    "express-mysql-session on MySQL",
     SERVER
 );
 
@@ -105,8 +129,14 @@ pub(crate) fn server(database: Database) -> Option<Result<&'static Server, Strin
     }
 }
 
-async fn open(database: Database, schema: Schema, opening: Opening) -> Result<Namespace, NotRun> {
-    let server = server(database).transpose().map_err(NotRun::because)?;
+async fn open(
+    database: Database,
+    kind: Option<Kind>,
+    schema: Schema,
+    opening: Opening,
+) -> Result<Namespace, NotRun> {
+    let server = kind.map(Server::shared).transpose();
+    let server = server.map_err(NotRun::because)?;
     let (url, through, proxy) = match server {
         Some(server) => {
             let proxy = Proxy::start(server.address())?;
