@@ -6,13 +6,13 @@ need_cargo
 need_servers
 
 if command -v cargo-nextest >/dev/null; then
-    tests=(cargo nextest run --locked --workspace --all-features --no-fail-fast --no-tests=pass)
+    tests=(cargo nextest run --locked --workspace --all-features)
 else
-    tests=(cargo test --locked --workspace --all-features --no-fail-fast --lib --bins --tests --examples)
+    tests=(cargo test --locked --workspace --all-features --lib --bins --tests --examples)
 fi
 # Built before the servers start; the program that starts them is among what is built.
 "${tests[@]}" --no-run
 export SESSION_CONFORMANCE_RESULTS="${CI_RESULTS:?}/servers started here"
 mkdir -p "$SESSION_CONFORMANCE_RESULTS"
-"${CARGO_TARGET_DIR:-target}/debug/test-servers" "${KINDS[@]}" -- "${tests[@]}"
+"${CARGO_TARGET_DIR:-target}/debug/test-servers" "${KINDS[@]}" -- "${tests[@]}" --no-fail-fast
 check_results "$SESSION_CONFORMANCE_RESULTS"

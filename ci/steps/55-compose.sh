@@ -29,12 +29,12 @@ need_docker
 need_images
 need_compose
 export SESSION_TEST_LABEL=$$
-tests=(cargo nextest run --locked --workspace --all-features --no-fail-fast)
+tests=(cargo nextest run --locked --workspace --all-features)
 "${tests[@]}" --no-run
 
 echo "--- containers that the tests start themselves"
 for kind in REDIS VALKEY POSTGRES MARIADB MYSQL; do unset "SESSION_TEST_${kind}_URL"; done
-"${tests[@]}" -E 'binary(container)'
+"${tests[@]}" --no-fail-fast -E 'binary(container)'
 
 echo "--- the servers of ci/compose.yaml"
 up
@@ -55,7 +55,7 @@ export SESSION_CONFORMANCE_RESULTS="${CI_RESULTS:?}/servers in containers"
 mkdir -p "$SESSION_CONFORMANCE_RESULTS"
 # Those that ci/compose.yaml does not have start here.
 "${CARGO_TARGET_DIR:-target}/debug/test-servers" redis-sentinel redis-tls -- \
-    "${tests[@]}" -E 'binary(/^conformance/)'
+    "${tests[@]}" --no-fail-fast -E 'binary(/^conformance/)'
 {
     version redis redis-server
     version valkey valkey-server

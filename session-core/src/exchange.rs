@@ -314,7 +314,8 @@ impl Exchange {
                 .and_then(|(expires, ttl)| expires.checked_sub(ttl)),
             _ => None,
         };
-        let since = last.and_then(|last| now.duration_since(last).ok());
+        // A store that rounds an expiry up seems to have been touched a moment from now.
+        let since = last.map(|last| now.duration_since(last).unwrap_or_default());
         since.is_none_or(|since| since >= config.options.touch_after)
     }
 

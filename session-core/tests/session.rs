@@ -10,7 +10,7 @@ use common::{ALL, ONE_STEP, Recorder, Visitor};
 use http::HeaderValue;
 use session_core::{
     Connection, CookieOptions, ErrorKind, Lifecycle, OnConflict, OnStoreError, SameSite,
-    SameSiteOption, Secrets, SecureOption, Session, SessionId, SessionOptions, Unset,
+    SameSiteOption, Secrets, SecureOption, Session, SessionId, SessionOptions, StoredExpiry, Unset,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -598,6 +598,25 @@ fn touch_after_leaves_out_touches_and_rolling_cookies() {
         ("get".into(), false),
         "it has expired"
     );
+}
+
+#[test]
+fn a_store_that_rounds_expiries_up_is_not_touched_too_early() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store, |options| {
+        let cookie = CookieOptions::new().max_age(10 * MINUTE);
+        options.cookie(cookie).touch_after(MINUTE)
+    });
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let mut inner = store.inner();
+    for record in inner.records.values_mut() {
+        let up = record.expires().unwrap() + Duration::from_millis(999);
+        *record = record.clone().with_stored_expires(StoredExpiry::At(up));
+    }
+    drop(inner);
+    store.calls();
+    visitor.visit(&lifecycle, |_| ());
+    assert_eq!(store.calls(), "get");
 }
 
 #[test]
