@@ -6,10 +6,9 @@ need_cargo
 need_node
 need npm npm
 if [[ -z ${SESSION_TEST_REDIS_URL:-} ]]; then need redis-server redis-server; fi
-if [[ -z ${SESSION_TEST_POSTGRES_URL:-} && ! -d /usr/lib/postgresql ]]; then need postgres postgresql; fi
 
 cargo fmt --check --manifest-path bench/Cargo.toml
 cargo test --locked --manifest-path bench/Cargo.toml --package session-bench --package bench-shared
 # The other peers take minutes to compile. Their versions are locked: what worked when they were
 # measured still does.
-bench/run --quick --only ours,limit,express counts
+bench/run --quick --only ours,limit,express --stores memory,redis counts

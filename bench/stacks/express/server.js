@@ -29,7 +29,7 @@ async function store() {
       const [{ default: connect }, { default: pg }] = await Promise.all([import('connect-pg-simple'), import('pg')]);
       const PgStore = connect(session);
       const pool = new pg.Pool({ connectionString: url });
-      return new PgStore({ pool, tableName: 'express_session', createTableIfMissing: true });
+      return new PgStore({ pool, createTableIfMissing: true });
     }
     default:
       throw new Error(`this stack has no store ${kind}`);
