@@ -1,0 +1,184 @@
+//! Stores in the memory of a process, without HTTP: time, threads, bytes, growth.
+
+use std::collections::HashMap;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::child;
+use crate::options::Options;
+use crate::sections::Results;
+use crate::stack::Program;
+use crate::table::{Cell, Table};
+
+const CONTENDERS: [Program; 3] = [Program::Limit, Program::Ours, Program::TowerSessions];
+const SESSIONS: usize = 100_000;
+const MANY: usize = 1_000_000;
+const GROWTH: [usize; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
+/// Bytes of JSON, and those of the cookie's settings in it.
+const CONTENTS: usize = 190;
+const COOKIE: usize = r#""cookie":{"originalMaxAge":86400000,"expires":"2026-01-01T00:00:00.000Z","httpOnly":true,"path":"/"},"#.len();
+
+pub(crate) fn run(options: &Options) -> Result<Results, String> {
+    let mut results = Results::from(vec![speed(options)?, bytes(options)?]);
+    if options.programs.contains(&Program::Ours) {
+        results.tables.push(growth(options)?);
+    }
+    Ok(results)
+}
+
+fn contenders(options: &Options) -> impl Iterator<Item = Program> {
+    let chosen = options.programs.clone();
+    CONTENDERS
+        .into_iter()
+        .filter(move |program| chosen.contains(program))
+}
+
+/// A process of its own for each measurement, so that none inherits another's heap.
+fn measure(
+    options: &Options,
+    program: Program,
+    operation: &str,
+    sessions: usize,
+    threads: usize,
+) -> Result<Value, String> {
+    let mut words = options.pinning.micro_prefix();
+    words.extend(child::command(program));
+    words.extend(["memory", "--micro", operation].map(str::to_owned));
+    words.extend([sessions, threads].map(|number| number.to_string()));
+    let output = Command::new(&words[0])
+        .args(&words[1..])
+        .output()
+        .map_err(|error| format!("{}: {error}", words[0]))?;
+    serde_json::from_slice(&output.stdout).map_err(|_| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        format!("{} {operation}: {said}", program.name())
+    })
+}
+
+/// A contender, an operation, a number of sessions, a number of threads.
+type Case = (Program, &'static str, usize, usize);
+
+/// Several rounds of several measurements in turn.
+fn rounds(
+    options: &Options,
+    cases: &[Case],
+    field: &str,
+) -> Result<HashMap<Case, Vec<f64>>, String> {
+    let mut samples = HashMap::<_, Vec<_>>::new();
+    for round in 0..options.rounds {
+        eprintln!("round {}", round + 1);
+        for &case in cases {
+            let (program, operation, sessions, threads) = case;
+            let found = measure(options, program, operation, sessions, threads)?;
+            let found = found[field].as_f64().unwrap_or(f64::NAN);
+            samples.entry(case).or_default().push(found);
+        }
+    }
+    Ok(samples)
+}
+
+/// One measurement in the words of another, round by round.
+fn ratio(own: Option<&Vec<f64>>, other: Option<&Vec<f64>>) -> Cell {
+    let pairs = own.into_iter().flatten().zip(other.into_iter().flatten());
+    Cell::spread(pairs.map(|(own, other)| own / other).collect())
+}
+
+fn speed(options: &Options) -> Result<Table, String> {
+    let about = format!(
+        "{SESSIONS} sessions at random. Nanoseconds for an operation of all threads together, so \
+         that two threads which do not disturb one another take half the time of one. A get hands \
+         out the shared record, a set writes a record that is shared with the caller; {} rounds in \
+         turn, medians (least–most), ratios of the same round.",
+        options.rounds
+    );
+    let columns = [
+        "store",
+        "operation",
+        "1 thread, ns",
+        "against by hand",
+        "2 threads, ns",
+        "faster with 2",
+    ];
+    let mut table = Table::new("Time in memory", &about, &columns);
+    let mut kinds = Vec::new();
+    for operation in ["get", "set", "touch"] {
+        let stores = contenders(options);
+        // tower-sessions has no touch.
+        let stores =
+            stores.filter(|&store| operation != "touch" || store != Program::TowerSessions);
+        kinds.extend(stores.map(|store| (store, operation)));
+    }
+    let cases = kinds.iter().flat_map(|&(store, operation)| {
+        [1, 2].map(|threads| (store, operation, SESSIONS, threads))
+    });
+    let samples = rounds(options, &cases.collect::<Vec<_>>(), "ns")?;
+    for (store, operation) in kinds {
+        let of = |store, threads| samples.get(&(store, operation, SESSIONS, threads));
+        let spread = |threads| Cell::spread(of(store, threads).cloned().unwrap_or_default());
+        table.rows.push(vec![
+            Cell::Text(store.name().to_owned()),
+            Cell::Text(operation.to_owned()),
+            spread(1),
+            match store {
+                Program::Limit => Cell::None,
+                _ => ratio(of(store, 1), of(Program::Limit, 1)),
+            },
+            spread(2),
+            ratio(of(store, 1), of(store, 2)),
+        ]);
+    }
+    Ok(table)
+}
+
+fn bytes(options: &Options) -> Result<Table, String> {
+    let about = format!(
+        "{MANY} sessions with {CONTENTS} bytes of contents each; what the process has grown by, for \
+         each. This project's records also have the cookie's settings in their JSON, {COOKIE} bytes, \
+         as express-session's do."
+    );
+    let columns = ["store", "bytes for a session", "on top of its JSON"];
+    let mut table = Table::new("Bytes in memory", &about, &columns);
+    for store in contenders(options) {
+        let found = measure(options, store, "fill", MANY, 1)?;
+        let found = found["bytes"].as_f64().unwrap_or(f64::NAN);
+        let json = match store {
+            Program::Ours => CONTENTS + COOKIE,
+            _ => CONTENTS,
+        };
+        table.rows.push(vec![
+            Cell::Text(store.name().to_owned()),
+            Cell::Number(found.round()),
+            Cell::Number((found - json as f64).round()),
+        ]);
+    }
+    Ok(table)
+}
+
+fn growth(options: &Options) -> Result<Table, String> {
+    const OPERATIONS: [&str; 5] = ["get", "set", "touch", "length", "sweep"];
+    let about = format!(
+        "This project's memory store, one thread. Nanoseconds for an operation; for `length` as a \
+         whole; for `sweep` for each of 10,000 sessions that have expired, whatever else is there. {} \
+         rounds in turn, medians (least–most).",
+        options.rounds
+    );
+    let columns: Vec<_> = ["sessions"]
+        .into_iter()
+        .chain(OPERATIONS)
+        .chain(["bytes"])
+        .collect();
+    let mut table = Table::new("Growth in memory", &about, &columns);
+    for sessions in GROWTH {
+        let cases = OPERATIONS.map(|operation| (Program::Ours, operation, sessions, 1));
+        let samples = rounds(options, &cases, "ns")?;
+        let bytes = measure(options, Program::Ours, "fill", sessions, 1)?;
+        let mut row = vec![Cell::Text(sessions.to_string())];
+        row.extend(cases.map(|case| Cell::spread(samples[&case].clone())));
+        row.push(Cell::Number(
+            bytes["bytes"].as_f64().unwrap_or(f64::NAN).round(),
+        ));
+        table.rows.push(row);
+    }
+    Ok(table)
+}

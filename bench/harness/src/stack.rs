@@ -1,0 +1,138 @@
+//! The stacks that are compared.
+
+/// A program that serves the routes of `bench/shared`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Program {
+    /// `session-tower` and its stores.
+    Ours,
+    /// The same by hand.
+    Limit,
+    /// tower-sessions.
+    TowerSessions,
+    /// `axum_session`.
+    AxumSession,
+    /// actix-session.
+    ActixSession,
+    /// express-session.
+    Express,
+}
+
+impl Program {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Ours,
+        Self::Limit,
+        Self::TowerSessions,
+        Self::AxumSession,
+        Self::ActixSession,
+        Self::Express,
+    ];
+
+    /// The package, and its binary.
+    pub(crate) fn package(self) -> &'static str {
+        match self {
+            Self::Ours => "stack-ours",
+            Self::Limit => "stack-limit",
+            Self::TowerSessions => "stack-tower-sessions",
+            Self::AxumSession => "stack-axum-session",
+            Self::ActixSession => "stack-actix-session",
+            Self::Express => "stack-express",
+        }
+    }
+
+    /// What the tables call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Limit => "by hand",
+            Self::TowerSessions => "tower-sessions",
+            Self::AxumSession => "axum_session",
+            Self::ActixSession => "actix-session",
+            Self::Express => "express-session",
+        }
+    }
+
+    /// What it is when it has no sessions: the server that its own cost is counted from.
+    pub(crate) fn bare(self) -> Self {
+        match self {
+            Self::ActixSession | Self::Express => self,
+            _ => Self::Ours,
+        }
+    }
+}
+
+/// Where a stack keeps its sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Store {
+    None,
+    Memory,
+    Redis,
+    Postgres,
+}
+
+impl Store {
+    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::Redis, Self::Postgres];
+
+    /// What the programs and the tables call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Memory => "memory",
+            Self::Redis => "redis",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+/// One thing to compare with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Stack {
+    pub(crate) program: Program,
+    pub(crate) store: Store,
+}
+
+/// Every stack that there is, store by store.
+pub(crate) const STACKS: &[Stack] = &[
+    stack(Program::Ours, Store::None),
+    stack(Program::ActixSession, Store::None),
+    stack(Program::Express, Store::None),
+    stack(Program::Limit, Store::Memory),
+    stack(Program::Ours, Store::Memory),
+    stack(Program::TowerSessions, Store::Memory),
+    stack(Program::AxumSession, Store::Memory),
+    stack(Program::Express, Store::Memory),
+    stack(Program::Limit, Store::Redis),
+    stack(Program::Ours, Store::Redis),
+    stack(Program::TowerSessions, Store::Redis),
+    stack(Program::AxumSession, Store::Redis),
+    stack(Program::ActixSession, Store::Redis),
+    stack(Program::Express, Store::Redis),
+    stack(Program::Limit, Store::Postgres),
+    stack(Program::Ours, Store::Postgres),
+    stack(Program::TowerSessions, Store::Postgres),
+    stack(Program::Express, Store::Postgres),
+];
+
+const fn stack(program: Program, store: Store) -> Stack {
+    Stack { program, store }
+}
+
+impl Stack {
+    pub(crate) fn name(self) -> String {
+        match (self.store, self.program) {
+            (Store::None, Program::Ours) => "axum without sessions".to_owned(),
+            (Store::None, Program::ActixSession) => "actix-web without sessions".to_owned(),
+            (Store::None, Program::Express) => "express without sessions".to_owned(),
+            _ => format!("{}, {}", self.program.name(), self.store.name()),
+        }
+    }
+
+    /// The stack without sessions that this one's cost is counted from.
+    pub(crate) fn bare(self) -> Self {
+        stack(self.program.bare(), Store::None)
+    }
+
+    /// The same by hand.
+    pub(crate) fn limit(self) -> Self {
+        stack(Program::Limit, self.store)
+    }
+}
