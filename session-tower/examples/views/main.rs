@@ -3,8 +3,8 @@
 //! | variable | default | meaning |
 //! |---|---|---|
 //! | `PORT` | 3000 | where to listen on 127.0.0.1; 0 is any free port |
-//! | `STORE` | `memory:` | where the sessions live: `memory:`, `redis://HOST:PORT` |
-//! | `SECRET` | a random one | signs the cookies |
+//! | `STORE` | `sled:views.sled` | where the sessions live: `memory:`, `sled:DIRECTORY`, `sqlite:FILE`, `redis://..`, `postgres://..`, `mysql://..` |
+//! | `SECRET` | the one in `views.secret`, made at first | signs the cookies |
 //! | `MAX_AGE` | 60 | seconds until an unused session expires |
 //!
 //! Both files are in the working directory. The counter survives a restart, `kill -9` included.
