@@ -29,10 +29,10 @@ pub fn check<H: Harness>(harness: H, test_name: &str) {
     }
     let subject = Subject::new(harness);
     let report = runner::run(subject.clone(), &options);
-    if let Some(directory) = variable("SESSION_CONFORMANCE_RESULTS") {
-        if let Err(error) = record::write(Path::new(&directory), &subject, &report) {
-            panic!("SESSION_CONFORMANCE_RESULTS={directory}: not writable: {error}");
-        }
+    if let Some(directory) = variable("SESSION_CONFORMANCE_RESULTS")
+        && let Err(error) = record::write(Path::new(&directory), &subject, &report)
+    {
+        panic!("SESSION_CONFORMANCE_RESULTS={directory}: not writable: {error}");
     }
     assert!(report.exit_code() == 0, "\n{}", report.to_text());
     if report.count(Verdict::Fail) > 0 {
