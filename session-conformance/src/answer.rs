@@ -7,7 +7,7 @@ use session_core::{Error, ErrorKind, Record, Renewed};
 
 use crate::describe;
 use crate::failure::{Failure, ensure};
-use crate::timing::Timing;
+use crate::timing::{Fit, Timing};
 
 /// The answer to a call that has been written down. Each demand takes what the answer ought to be
 /// and why, and fails with both.
@@ -74,8 +74,14 @@ impl<T> Answer<T> {
 impl Answer<Option<Record>> {
     /// Demands that there is no record.
     pub(crate) fn none(self, because: impl Display) -> Result<(), Failure> {
-        let (call, now) = (self.call.clone(), self.timing.now());
+        let (call, timing) = (self.call.clone(), self.timing.clone());
+        let now = timing.now();
         let found = self.ok()?;
+        if let Some(record) = &found
+            && timing.may_be_late(record.expires(), now)
+        {
+            return Err(too_slow());
+        }
         ensure(
             found.is_none(),
             format_args!("`{call}` to return None: {because}"),
@@ -110,15 +116,12 @@ impl Answer<Option<Record>> {
         let now = timing.now();
         let found = self.some(&because)?;
         same_text(&call, &found, expected, now, &because)?;
-        let close = match (expires, found.expires()) {
-            (None, None) => true,
-            (Some(wanted), Some(found)) => {
-                found + timing.early() >= wanted && found <= wanted + timing.slack()
-            }
-            _ => false,
-        };
+        let fit = timing.fit(expires, found.expires());
+        if fit == Fit::Late {
+            return Err(too_slow());
+        }
         ensure(
-            close,
+            fit == Fit::Close,
             format_args!(
                 "`{call}` to return a record that {}: {because}",
                 ends(expires, now)
@@ -156,6 +159,13 @@ impl Answer<Option<(Record, Renewed)>> {
             result: result.map(|found| found.map(|(record, _)| record)),
         })
     }
+}
+
+/// Instead of a failure, where a call took longer than the backend's declared lag.
+pub(crate) fn too_slow() -> Failure {
+    Failure::inconclusive(
+        "a call took longer than the declared lag, which can have moved an expiry by so much",
+    )
 }
 
 fn same_text(

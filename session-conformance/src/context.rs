@@ -1,7 +1,8 @@
 //! What a rule works with.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use session_core::{Capabilities, Clock, Data, Record, SessionCookie, SessionId};
@@ -37,6 +38,8 @@ pub(crate) struct Context {
     log: Log,
     pace: Arc<Pace>,
     spaces: Mutex<Vec<Space>>,
+    /// What was written through handles that are closed, by namespace.
+    closed: Mutex<HashMap<String, Vec<Id>>>,
     opened: AtomicU32,
 }
 
@@ -65,6 +68,7 @@ impl Context {
             name,
             log,
             pace,
+            closed: Mutex::default(),
             opened: AtomicU32::new(0),
         })
     }
@@ -161,6 +165,16 @@ impl Context {
         self.now() + self.timing.tick() * ticks
     }
 
+    /// An expiry that the rule does not live to see, on however busy a machine.
+    pub(crate) fn late(&self) -> SystemTime {
+        self.now() + Duration::from_secs(3_600)
+    }
+
+    /// An expiry that comes soon, but after some twenty calls of a slow store.
+    pub(crate) fn after_many_calls(&self) -> SystemTime {
+        self.ticks(if self.timing.is_manual() { 1 } else { 4 })
+    }
+
     /// Whether a record without an expiry that was written now must still be there at `moment`.
     pub(crate) fn lives_without_expiry(&self, moment: SystemTime) -> bool {
         let default_ttl = self.subject.capabilities.default_ttl;
@@ -239,6 +253,10 @@ impl Context {
     pub(crate) fn close(&self, space: Space) -> Opening {
         let name = space.name.clone();
         let ours = Arc::clone(&space.hooks);
+        self.lock_closed()
+            .entry(name.clone())
+            .or_default()
+            .extend(space.take_used());
         let mut spaces = self.spaces.lock().unwrap_or_else(PoisonError::into_inner);
         spaces.retain(|other| !Arc::ptr_eq(&other.hooks, &ours));
         drop((space, ours));
@@ -249,7 +267,9 @@ impl Context {
     pub(crate) async fn open_space(&self, name: &str, opening: Opening) -> Result<Space, NotRun> {
         self.remark(format!("{name} = namespace {}", opening.namespace));
         let prefix = format!("{name}.");
+        let used = self.lock_closed().remove(&opening.namespace);
         let space = Space::open(&self.subject, opening, &prefix, &self.timing, &self.log).await?;
+        used.iter().flatten().for_each(|id| space.h1.wrote(id));
         self.spaces
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -276,6 +296,10 @@ impl Context {
             left.extend(space.leftovers().await);
         }
         left
+    }
+
+    fn lock_closed(&self) -> MutexGuard<'_, HashMap<String, Vec<Id>>> {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take_spaces(&self) -> Vec<Space> {

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use futures_util::StreamExt;
 use session_core::{
@@ -159,7 +160,11 @@ impl Handle {
     ) -> Answer<T> {
         let call = format!("{}.{what}", self.name);
         let step = self.log.as_ref().map(|log| (log, log.call(call.clone())));
+        let began = Instant::now();
         let result = work.await;
+        if result.is_ok() {
+            self.timing.took(began.elapsed());
+        }
         if let Some((log, place)) = step {
             let answer = match &result {
                 Ok(value) => show(value),
@@ -174,7 +179,9 @@ impl Handle {
         }
     }
 
-    fn wrote(&self, id: &Id) {
+    /// Notes that there may be something under `id` to be cleaned up: called by rules that let
+    /// the harness write.
+    pub(crate) fn wrote(&self, id: &Id) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if self.log.is_none() || !used.iter().any(|other| other.id == id.id) {
             used.push(id.clone());

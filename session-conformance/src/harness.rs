@@ -136,9 +136,10 @@ impl Namespace {
     }
 
     /// Adds a text that must not appear in any error or `Debug`: a password, a connection string.
+    /// Of a URL only the user info and the query are secret: an error may name the host.
     #[must_use]
     pub fn with_secret(mut self, secret: impl Into<String>) -> Self {
-        self.secrets.push(secret.into());
+        self.secrets.extend(crate::secret::parts(&secret.into()));
         self
     }
 }
@@ -206,8 +207,9 @@ pub trait Hooks: Send + Sync + 'static {
         not_offered("foreign_intact")
     }
 
-    /// How many records are physically stored in this namespace, expired ones and index entries
-    /// included (EXP-12, CLR-05, SWP-01).
+    /// How many ids have something physically stored in this namespace (EXP-12, CLR-05, SWP-01):
+    /// a record, expired or not, or an entry of an index whose record is gone. A record and its
+    /// own index entries count once.
     async fn count(&self) -> Result<u64, NotRun> {
         not_offered("count")
     }

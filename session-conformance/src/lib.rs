@@ -21,6 +21,7 @@ mod report;
 mod rule;
 mod rules;
 mod runner;
+mod secret;
 mod space;
 mod steps;
 mod subject;

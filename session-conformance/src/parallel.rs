@@ -2,8 +2,10 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::task::Poll;
+use std::time::Instant;
 
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::oneshot;
@@ -22,13 +24,13 @@ where
 {
     let runtime = Runtime::current();
     let work = Arc::new(work);
-    let start = Arc::new(Barrier::new(n));
+    let start = Arc::new(Start::new(n));
     let mut results = Vec::with_capacity(n);
     for index in 0..n {
         let (runtime, work, start) = (runtime.clone(), Arc::clone(&work), Arc::clone(&start));
         let (sender, receiver) = oneshot::channel();
         std::thread::spawn(move || {
-            start.wait();
+            start.wait(n);
             let run = std::panic::AssertUnwindSafe(|| runtime.block_on(work(index)));
             let result = std::panic::catch_unwind(run).unwrap_or_else(|payload| {
                 Err(Failure::panicked(&format!("task {index}"), &*payload))
@@ -44,6 +46,60 @@ where
         values.push(result.unwrap_or_else(|_| Err(Failure::inconclusive("a thread was lost")))?);
     }
     Ok(values)
+}
+
+/// Where threads meet before they set off.
+struct Start {
+    woken: Barrier,
+    awake: AtomicUsize,
+}
+
+impl Start {
+    /// How often a thread looks whether all others are awake: those that share a core with it
+    /// cannot be while it looks.
+    const LOOKS: usize = 2_000;
+
+    fn new(n: usize) -> Self {
+        Self {
+            woken: Barrier::new(n),
+            awake: AtomicUsize::new(0),
+        }
+    }
+
+    /// A barrier wakes its threads one after the other; those that are awake wait for the others a
+    /// moment longer.
+    fn wait(&self, n: usize) {
+        self.woken.wait();
+        self.awake.fetch_add(1, Ordering::SeqCst);
+        for _ in 0..Self::LOOKS {
+            if self.awake.load(Ordering::SeqCst) == n {
+                break;
+            }
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// When a call was under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    began: Instant,
+    ended: Instant,
+}
+
+impl Span {
+    /// Awaits `call` and says when it was under way.
+    pub(crate) async fn of<T>(call: impl Future<Output = T>) -> (T, Self) {
+        let began = Instant::now();
+        let value = call.await;
+        let ended = Instant::now();
+        (value, Self { began, ended })
+    }
+
+    /// Whether both were under way at the same time.
+    pub(crate) fn meets(self, other: Self) -> bool {
+        self.began < other.ended && other.began < self.ended
+    }
 }
 
 /// What became of a future that was polled a few times.

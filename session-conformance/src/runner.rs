@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::need::{Need, Standing};
 use crate::pace::Pace;
 use crate::report::{Report, RuleResult, Verdict};
+use crate::space::CLEANUP_LIMIT;
 use crate::steps::Log;
 use crate::subject::Subject;
 use crate::{CATALOGUE, Options, Rule, absent, describe, random};
@@ -29,6 +30,8 @@ struct Trace {
     namespace: String,
     log: Log,
     pace: Arc<Pace>,
+    /// The verdict, and since when the rule is cleaning up after itself.
+    judged: Mutex<Option<(RuleResult, Instant)>>,
 }
 
 /// The current attempt of a rule; `None` before it has begun.
@@ -134,13 +137,32 @@ fn run_on(
                 for (index, watch) in watches.iter().enumerate() {
                     let trace = watch.lock().unwrap_or_else(PoisonError::into_inner).clone();
                     let Some(trace) = trace else { continue };
-                    if trace.pace.worked() > options.limit {
+                    if let Some(result) = trace.stuck_after(options.limit) {
+                        finished(index, result);
+                    } else if trace.pace.worked() > options.limit {
                         trace.pace.rest();
                         finished(index, hung(selected[index], &trace, options.limit));
                     }
                 }
             }
         }
+    }
+}
+
+impl Trace {
+    /// The verdict of a rule whose clean-up does not end: a hook that blocks its thread must not
+    /// keep the run from ending.
+    fn stuck_after(&self, limit: Duration) -> Option<RuleResult> {
+        let judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let (result, since) = judged.as_ref()?;
+        (since.elapsed() > limit + CLEANUP_LIMIT).then(|| {
+            let mut result = result.clone();
+            result.leftovers = vec![format!(
+                "namespace {}: cleaning it up did not end",
+                self.namespace
+            )];
+            result
+        })
     }
 }
 
@@ -210,21 +232,46 @@ impl Job {
         let pace = Arc::new(Pace::new(Arc::clone(&self.places)));
         let log = Log::default();
         pace.work().await;
-        let trace = Trace {
+        let trace = Arc::new(Trace {
             seed,
             namespace: namespace.into(),
             log: log.clone(),
             pace: Arc::clone(&pace),
-        };
-        *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(trace));
-        let mut result = self.steps(seed, namespace, &log, &pace).await;
+            judged: Mutex::default(),
+        });
+        *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&trace));
+        let (mut result, ctx) = self.judge(seed, namespace, &log, &pace).await;
+        // Cleaning up is not the rule's work, and counts neither as its time nor as a hang of its.
+        pace.rest();
         result.steps = log.steps();
         result.took = pace.worked();
-        pace.rest();
+        *trace.judged.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((result.clone(), Instant::now()));
+        if let Some(ctx) = ctx {
+            let after = AssertUnwindSafe(async {
+                if result.verdict == Verdict::Fail {
+                    ctx.leftovers().await
+                } else {
+                    ctx.clean_up().await;
+                    Vec::new()
+                }
+            });
+            // A store that panics while it is cleaned up has had its verdict.
+            result.leftovers = after.catch_unwind().await.unwrap_or_default();
+        }
+        // Whatever comes next, waiting for a place included, is no clean-up.
+        *trace.judged.lock().unwrap_or_else(PoisonError::into_inner) = None;
         result
     }
 
-    async fn steps(&self, seed: u64, namespace: &str, log: &Log, pace: &Arc<Pace>) -> RuleResult {
+    /// Takes the steps of the rule; the context is there to be cleaned up.
+    async fn judge(
+        &self,
+        seed: u64,
+        namespace: &str,
+        log: &Log,
+        pace: &Arc<Pace>,
+    ) -> (RuleResult, Option<Context>) {
         let open = Context::open(
             self.rule,
             Arc::clone(&self.subject),
@@ -235,10 +282,12 @@ impl Job {
         );
         let ctx = match AssertUnwindSafe(open).catch_unwind().await {
             Ok(Ok(ctx)) => ctx,
-            Ok(Err(missing)) => return RuleResult::new(self.rule, seed, Err(missing.into())),
+            Ok(Err(missing)) => {
+                return (RuleResult::new(self.rule, seed, Err(missing.into())), None);
+            }
             Err(payload) => {
                 let failure = Failure::panicked("opening the namespace", &*payload);
-                return RuleResult::new(self.rule, seed, Err(failure));
+                return (RuleResult::new(self.rule, seed, Err(failure)), None);
             }
         };
         let work = async {
@@ -257,16 +306,6 @@ impl Job {
             result.verdict = Verdict::NotSupported;
             result.reason = Some(format!("needs that {}: {why}", need.what()));
         }
-        let after = AssertUnwindSafe(async {
-            if result.verdict == Verdict::Fail {
-                ctx.leftovers().await
-            } else {
-                ctx.clean_up().await;
-                Vec::new()
-            }
-        });
-        // A store that panics while it is cleaned up has had its verdict.
-        result.leftovers = after.catch_unwind().await.unwrap_or_default();
-        result
+        (result, Some(ctx))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use crate::handle::{Handle, Used};
+use crate::handle::{Handle, Id, Used};
 use crate::harness::Opening;
 use crate::steps::Log;
 use crate::subject::Subject;
@@ -11,7 +11,7 @@ use crate::timing::Timing;
 use crate::{Hooks, NotRun};
 
 /// How long removing what a rule left may take; the store at the other end may be broken.
-const CLEANUP_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const CLEANUP_LIMIT: Duration = Duration::from_secs(10);
 
 /// An opened namespace with recording handles.
 #[derive(Clone)]
@@ -62,13 +62,16 @@ impl Space {
             if self.hooks.remove().await.is_ok() {
                 return;
             }
-            let used =
-                std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
-            for id in used {
+            for id in self.take_used() {
                 let _ = self.h1.store().destroy(&id.id).await;
             }
         })
         .await;
+    }
+
+    /// The ids that were used; they are not kept.
+    pub(crate) fn take_used(&self) -> Vec<Id> {
+        std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What a rule that failed leaves behind, for those who want to look at it.

@@ -1,5 +1,7 @@
 //! Expiry as the rules see it: the same on a clock that is moved and on one that runs.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use session_core::{Capabilities, Clock};
@@ -23,6 +25,21 @@ pub(crate) struct Timing {
     granularity: Duration,
     resolution: Duration,
     lag: Duration,
+    default_ttl: Option<Duration>,
+    /// In microseconds, the longest that a call which succeeded has taken so far.
+    slowest: Arc<AtomicU64>,
+}
+
+/// How an expiry compares with the one that is demanded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// As exact as the store declares.
+    Close,
+    /// Off by no more than the slowest call took, which was longer than the declared lag: a time
+    /// to live that was on its way for so long proves nothing against the store.
+    Late,
+    /// Another one.
+    Off,
 }
 
 impl Timing {
@@ -42,7 +59,59 @@ impl Timing {
             granularity: capabilities.granularity,
             resolution,
             lag,
+            default_ttl: capabilities.default_ttl,
+            slowest: Arc::default(),
         }
+    }
+
+    /// Notes how long a call took that succeeded.
+    pub(crate) fn took(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.slowest.fetch_max(micros, Ordering::Relaxed);
+    }
+
+    /// What a slow call may have moved an expiry by: nothing on a manual clock, or while all calls
+    /// stayed within the declared lag.
+    fn delay(&self) -> Duration {
+        let slowest = Duration::from_micros(self.slowest.load(Ordering::Relaxed));
+        if self.manual || slowest <= self.lag {
+            Duration::ZERO
+        } else {
+            slowest
+        }
+    }
+
+    /// Compares an expiry that was read with the one that was written. Where none was written, a
+    /// store with a default time to live may say when that ends.
+    pub(crate) fn fit(&self, wanted: Option<SystemTime>, found: Option<SystemTime>) -> Fit {
+        let (earliest, latest) = match (wanted, found, self.default_ttl) {
+            (None, None, _) => return Fit::Close,
+            (Some(wanted), Some(_), _) => (wanted, wanted),
+            // It was written before now, and has not ended.
+            (None, Some(_), Some(ttl)) => (self.now(), self.now() + ttl),
+            _ => return Fit::Off,
+        };
+        let delay = self.delay();
+        let within = |more: Duration| {
+            found.is_some_and(|found| {
+                found + self.early() + more >= earliest && found <= latest + self.slack() + more
+            })
+        };
+        match (within(Duration::ZERO), within(delay)) {
+            (true, _) => Fit::Close,
+            (false, true) => Fit::Late,
+            (false, false) => Fit::Off,
+        }
+    }
+
+    /// Whether a record that is still there at `now` may be so because a slow call moved its end,
+    /// by the expiry that it states.
+    pub(crate) fn may_be_late(&self, stated: Option<SystemTime>, now: SystemTime) -> bool {
+        let (delay, slack) = (self.delay(), self.slack() + self.early());
+        !delay.is_zero()
+            && stated.is_some_and(|stated| {
+                stated + slack + delay >= now && stated <= now + slack + delay
+            })
     }
 
     pub(crate) fn is_manual(&self) -> bool {

@@ -83,7 +83,7 @@ mod lying {
 
 /// This test program once more, with these arguments.
 fn start(directory: &Path, arguments: &[&str]) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+    Command::new(std::env::current_exe().expect("this program"))
         .args(arguments)
         .env("SESSION_CONFORMANCE_RESULTS", directory)
         .env("AWAY", "1")
@@ -92,7 +92,7 @@ fn start(directory: &Path, arguments: &[&str]) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap()
+        .expect("this program starts")
 }
 
 fn fresh_directory(name: &str) -> PathBuf {
@@ -104,11 +104,12 @@ fn fresh_directory(name: &str) -> PathBuf {
 /// The verdicts by rule; each line must be whole, and each rule have one.
 fn read(directory: &Path, store: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    for file in std::fs::read_dir(directory).unwrap() {
-        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+    for file in std::fs::read_dir(directory).expect("the directory") {
+        let path = file.expect("a file of the directory").path();
+        let text = std::fs::read_to_string(path).expect("a text");
         for line in text.lines() {
-            let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            let text = |key: &str| line[key].as_str().unwrap().to_owned();
+            let line: serde_json::Value = serde_json::from_str(line).expect("a whole line");
+            let text = |key: &str| line[key].as_str().expect("a text").to_owned();
             assert_eq!(text("store"), store);
             let rule = text("rule");
             let before = found.insert(rule.clone(), text("verdict"));

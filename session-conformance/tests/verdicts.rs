@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use session_conformance::__doc::{MapStore, Maps};
 use session_conformance::{
-    Backend, CATALOGUE, CATALOGUE_VERSION, Harness, Namespace, Need, NotRun, Opening, Options,
-    Report, Time, Verdict, run,
+    Backend, CATALOGUE, CATALOGUE_VERSION, Harness, Hooks, Namespace, Need, NotRun, Opening,
+    Options, Report, Time, Verdict, run,
 };
 use session_core::{Capabilities, Record, Result, SessionId, Store};
 
@@ -265,4 +265,47 @@ fn the_catalogues_version_is_that_of_the_crate() {
         version.starts_with(&format!("{CATALOGUE_VERSION}.")),
         "{version}"
     );
+}
+
+/// A map whose clean-up takes its time, or for ever.
+struct SlowToRemove {
+    blocks: bool,
+}
+
+#[async_trait]
+impl Hooks for SlowToRemove {
+    async fn remove(&self) -> std::result::Result<(), NotRun> {
+        if self.blocks {
+            let (sender, receiver) = std::sync::mpsc::channel::<()>();
+            let _ = receiver.recv();
+            drop(sender);
+        }
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        Ok(())
+    }
+}
+
+impl Harness for SlowToRemove {
+    const NAME: &'static str = "slow to remove";
+    const CAPABILITIES: Capabilities = Capabilities::NONE;
+    const BACKEND: Backend = Backend::IN_PROCESS;
+    const TIME: Time = Time::Manual;
+
+    async fn open(&self, opening: Opening) -> std::result::Result<Namespace, NotRun> {
+        let blocks = self.blocks;
+        Ok(Maps.open(opening).await?.with_hooks(Self { blocks }))
+    }
+}
+
+#[test]
+fn cleaning_up_is_not_the_time_of_the_rule() {
+    for blocks in [false, true] {
+        let options = Options::new()
+            .filter("GET-01")
+            .limit(Duration::from_millis(200));
+        let report = run(SlowToRemove { blocks }, options);
+        let result = report.result("GET-01").unwrap();
+        assert_eq!(result.verdict, Verdict::Pass, "{}", report.to_text());
+        assert_eq!(result.leftovers.is_empty(), !blocks);
+    }
 }

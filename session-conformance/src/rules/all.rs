@@ -280,7 +280,7 @@ async fn all_leaves_out_expired_and_foreign(ctx: &Context) -> Result<(), Failure
         .set(&ctx.id("elsewhere"), &ctx.record("elsewhere"))
         .await
         .ok()?;
-    let (soon, late) = (ctx.ticks(1), ctx.ticks(10));
+    let (soon, late) = (ctx.ticks(1), ctx.late());
     let forever = ctx.lives_without_expiry(ctx.timing.gone_at(soon));
     let mut live = Vec::new();
     for (name, expires, stays) in [
@@ -434,6 +434,7 @@ async fn undecodable_is_one_item(ctx: &Context) -> Result<(), Failure> {
         ctx.h1.set(id, &ctx.record("good")).await.ok()?;
         if n % 3 == 1 {
             let bad = ctx.id(&format!("bad {n}"));
+            ctx.h1.wrote(&bad);
             ctx.space.hooks.write_undecodable(&bad.id).await?;
             let label = bad.label;
             ctx.remark(format!(

@@ -9,7 +9,7 @@ use crate::context::{Context, data};
 use crate::describe;
 use crate::failure::{Failure, ensure};
 use crate::need::Need;
-use crate::parallel::race;
+use crate::parallel::{Span, race};
 
 pub(crate) const RULES: &[Rule] = &[
     Rule {
@@ -323,15 +323,20 @@ async fn no_lost_update(ctx: &Context) -> Result<(), Failure> {
         }
     })
     .await?;
+    let met = conflicts.iter().sum::<usize>();
     ctx.remark(format!(
         "{} rounds of {TASKS} tasks met {} conflicts",
-        ROUNDS,
-        conflicts.iter().sum::<usize>()
+        ROUNDS, met
     ));
     let last = ctx.record(&(TASKS * ROUNDS).to_string());
     for handle in [&ctx.h1, &ctx.h2] {
         let because = "each increment was Replaced";
         handle.get(&id).await.record(&last, because)?;
+    }
+    if met == 0 {
+        return Err(Failure::inconclusive(
+            "no task came between another one's `get` and `replace`",
+        ));
     }
     Ok(())
 }
@@ -419,7 +424,7 @@ async fn touch_is_no_change(ctx: &Context) -> Result<(), Failure> {
 }
 
 async fn replace_writes_the_expiry(ctx: &Context) -> Result<(), Failure> {
-    let (soon, late) = (ctx.ticks(1), ctx.ticks(10));
+    let (soon, late) = (ctx.after_many_calls(), ctx.late());
     let changes = [
         ("late to soon", Some(late), Some(soon)),
         ("soon to late", Some(soon), Some(late)),
@@ -661,8 +666,10 @@ async fn one_replace_wins(ctx: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How often two calls are let loose on each other.
+/// How often two calls are let loose on each other at least.
 const ROUNDS: usize = 40;
+/// How often, if they never meet.
+const MOST: usize = 400;
 
 async fn replace_undoes_no_concurrent_write(ctx: &Context) -> Result<(), Failure> {
     let (old, late, set) = (
@@ -673,7 +680,10 @@ async fn replace_undoes_no_concurrent_write(ctx: &Context) -> Result<(), Failure
     let mut random = ctx.random("delays");
     for destroys in [true, false] {
         let (mut replaced, other) = (0, if destroys { "destroy" } else { "set" });
-        for round in 0..ROUNDS {
+        let (mut rounds, mut met) = (0, 0);
+        while rounds < ROUNDS || (met == 0 && rounds < MOST) {
+            let round = rounds;
+            rounds += 1;
             let id = ctx.id(&format!("{other}, round {round}"));
             let [h1, h2] = [ctx.h1.quiet(), ctx.h2.quiet()];
             h1.set(&id, &old).await.ok()?;
@@ -690,17 +700,21 @@ async fn replace_undoes_no_concurrent_write(ctx: &Context) -> Result<(), Failure
                         std::hint::spin_loop();
                     }
                     if task == conditional {
-                        return h1.replace(&id, &old, &late).await.ok().map(Some);
+                        let (answer, span) = Span::of(h1.replace(&id, &old, &late)).await;
+                        return Ok((Some(answer.ok()?), span));
                     }
-                    if destroys {
-                        h2.destroy(&id).await.ok()?;
+                    let (answer, span) = if destroys {
+                        Span::of(h2.destroy(&id)).await
                     } else {
-                        h2.set(&id, &set).await.ok()?;
-                    }
-                    Ok(None)
+                        Span::of(h2.set(&id, &set)).await
+                    };
+                    answer.ok()?;
+                    Ok((None, span))
                 }
             })
             .await?;
+            met += usize::from(answers[0].1.meets(answers[1].1));
+            let answers = [answers[0].0, answers[1].0];
             ctx.remark(format!(
                 "round {round}: h1.replace -> {:?}, while h2.{other} -> Ok",
                 answers[conditional]
@@ -721,18 +735,29 @@ async fn replace_undoes_no_concurrent_write(ctx: &Context) -> Result<(), Failure
             }
         }
         ctx.remark(format!(
-            "{ROUNDS} rounds of h1.replace and h2.{other} at the same time; replace came first \
-             in {replaced}"
+            "{rounds} rounds of h1.replace and h2.{other}, {met} of them at the same time; \
+             replace came first in {replaced}"
         ));
+        if met == 0 {
+            return Err(never_met("replace", other));
+        }
     }
     Ok(())
+}
+
+fn never_met(one: &str, other: &str) -> Failure {
+    Failure::inconclusive(format_args!(
+        "`{one}` and `{other}` were never under way at the same time, in {MOST} rounds"
+    ))
 }
 
 async fn create_undoes_no_concurrent_set(ctx: &Context) -> Result<(), Failure> {
     let (empty, full) = (ctx.record_of(&data(&[]), None), ctx.record("set"));
     let mut random = ctx.random("delays");
-    let mut created = 0;
-    for round in 0..ROUNDS {
+    let (mut created, mut rounds, mut met) = (0, 0, 0);
+    while rounds < ROUNDS || (met == 0 && rounds < MOST) {
+        let round = rounds;
+        rounds += 1;
         let id = ctx.id(&format!("round {round}"));
         let [h1, h2] = [ctx.h1.quiet(), ctx.h2.quiet()];
         let (shared_id, empty, set) = (id.clone(), empty.clone(), full.clone());
@@ -746,13 +771,17 @@ async fn create_undoes_no_concurrent_set(ctx: &Context) -> Result<(), Failure> {
                     std::hint::spin_loop();
                 }
                 if task == conditional {
-                    return h1.create(&id, &empty).await.ok().map(Some);
+                    let (answer, span) = Span::of(h1.create(&id, &empty)).await;
+                    return Ok((Some(answer.ok()?), span));
                 }
-                h2.set(&id, &set).await.ok()?;
-                Ok(None)
+                let (answer, span) = Span::of(h2.set(&id, &set)).await;
+                answer.ok()?;
+                Ok((None, span))
             }
         })
         .await?;
+        met += usize::from(answers[0].1.meets(answers[1].1));
+        let answers = [answers[0].0, answers[1].0];
         ctx.remark(format!(
             "round {round}: h1.create -> {:?}, while h2.set -> Ok",
             answers[conditional]
@@ -768,7 +797,11 @@ async fn create_undoes_no_concurrent_set(ctx: &Context) -> Result<(), Failure> {
         }
     }
     ctx.remark(format!(
-        "{ROUNDS} rounds of h1.create and h2.set at the same time; create came first in {created}"
+        "{rounds} rounds of h1.create and h2.set, {met} of them at the same time; create came \
+         first in {created}"
     ));
+    if met == 0 {
+        return Err(never_met("create", "set"));
+    }
     Ok(())
 }

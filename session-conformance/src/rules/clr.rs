@@ -102,7 +102,7 @@ async fn clear_removes_every_record(ctx: &Context) -> Result<(), Failure> {
     for (clearer, other) in [(&ctx.h1, &ctx.h2), (&ctx.h2, &ctx.h1)] {
         let mut ids = Vec::new();
         let day = ctx.now() + std::time::Duration::from_secs(86_400);
-        for (n, expires) in [None, Some(ctx.ticks(10)), Some(day), None]
+        for (n, expires) in [None, Some(ctx.late()), Some(day), None]
             .into_iter()
             .enumerate()
         {
@@ -199,7 +199,7 @@ async fn usable_after_clear(ctx: &Context) -> Result<(), Failure> {
                 handle.set(id, &record).await.ok()?;
             }
             if ctx.has(Need::Touch) {
-                let later = ctx.cookie(Some(ctx.ticks(10)));
+                let later = ctx.cookie(Some(ctx.late()));
                 handle
                     .touch(id, &later)
                     .await

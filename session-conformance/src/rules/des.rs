@@ -179,7 +179,7 @@ async fn without_expiry_can_be_destroyed(ctx: &Context) -> Result<(), Failure> {
 }
 
 async fn set_after_destroy_is_fresh(ctx: &Context) -> Result<(), Failure> {
-    let (soon, late) = (ctx.ticks(1), ctx.ticks(10));
+    let (soon, late) = (ctx.ticks(1), ctx.late());
     let old = ctx.record_of(&data(&[("user", "alice"), ("admin", "yes")]), Some(soon));
     let new = ctx.record_of(&data(&[("user", "bob")]), Some(late));
     let id = ctx.id("again");

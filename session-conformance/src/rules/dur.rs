@@ -99,7 +99,7 @@ async fn records_outlive_their_handles(ctx: &Context) -> Result<(), Failure> {
 
 async fn expiries_outlive_their_handles(ctx: &Context) -> Result<(), Failure> {
     let [ending, moved, late] = ["ending", "touched", "late"].map(|name| ctx.id(name));
-    let (soon, far) = (ctx.ticks(2), ctx.ticks(60));
+    let (soon, far) = (ctx.ticks(2), ctx.late());
     let record = ctx.record_until("ending", Some(soon));
     let lasting = ctx.record_until("late", Some(far));
     let space = ctx.open_other("before").await?;
@@ -149,6 +149,7 @@ async fn crash(
         "another process, then killed: {}",
         lines.join(", ")
     ));
+    left.iter().for_each(|(id, _)| ctx.h1.wrote(id));
     ctx.space.hooks.write_and_crash(writes).await?;
     let after = ctx.reopen("after").await?;
     let demand = |handle: Handle| async move {
@@ -209,6 +210,7 @@ async fn reads_what_older_versions_wrote(ctx: &Context) -> Result<(), Failure> {
     let new = ctx.record("new");
     for (n, (id, record)) in written.iter().enumerate() {
         let id = ctx.odd_id(format!("fixture {n}"), id.as_str());
+        ctx.h1.wrote(&id);
         for handle in [&ctx.h1, &ctx.h2] {
             let found = handle.get(&id).await;
             found.record(record, "an older version wrote it")?;

@@ -1,13 +1,12 @@
 //! Errors: of the right kind, never instead of an answer, and without secrets.
 
 use std::error::Error as _;
-use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures_util::future::{BoxFuture, join_all, join3};
+use futures_util::future::{BoxFuture, join_all};
 use session_core::{Created, Error, ErrorKind, Record, Replaced};
 
-use super::con::{one_of, works};
+use super::con::one_of;
 use super::siz::record_of_size;
 use crate::Rule;
 use crate::answer::Answer;
@@ -16,6 +15,7 @@ use crate::describe;
 use crate::failure::{Failure, ensure};
 use crate::handle::{Handle, Id};
 use crate::need::Need;
+use crate::secret::gives_away;
 use crate::space::Space;
 
 pub(crate) const RULES: &[Rule] = &[
@@ -190,30 +190,59 @@ async fn an_unreachable_backend_is_an_error(ctx: &Context) -> Result<(), Failure
 /// How long the handles may take to find a backend that is back.
 const RECOVERY: Duration = Duration::from_secs(2);
 
-/// Calls until it works; in between, only an outage is an answer.
-async fn recovers<T, Fut>(
-    ctx: &Context,
-    mut call: impl FnMut() -> Fut,
-) -> Result<Answer<T>, Failure>
-where
-    Fut: Future<Output = Answer<T>>,
-{
-    let began = std::time::Instant::now();
-    let mut tries = 1;
-    loop {
-        let answer = call().await;
-        let again = answer
-            .result
-            .as_ref()
-            .is_err_and(|error| is_outage(error.kind()));
-        if !again || began.elapsed() > RECOVERY {
-            if tries > 1 {
-                ctx.remark(format!("it took {tries} attempts"));
+/// The time after an outage in which a pool may still find dead connections, one call after the
+/// other.
+pub(super) struct Recovery<'a> {
+    ctx: &'a Context,
+    until: Instant,
+}
+
+impl<'a> Recovery<'a> {
+    /// Begins now: the backend is back.
+    pub(super) fn of(ctx: &'a Context) -> Self {
+        let until = Instant::now() + RECOVERY;
+        Self { ctx, until }
+    }
+
+    /// No time at all: there was no outage.
+    pub(super) fn none(ctx: &'a Context) -> Self {
+        let until = Instant::now();
+        Self { ctx, until }
+    }
+
+    /// Calls until it works; in between, and until the time is over, only an outage is an answer.
+    pub(super) async fn call<T, Fut>(&self, mut call: impl FnMut() -> Fut) -> Answer<T>
+    where
+        Fut: Future<Output = Answer<T>>,
+    {
+        let mut tries = 1;
+        loop {
+            let answer = call().await;
+            let again = answer
+                .result
+                .as_ref()
+                .is_err_and(|error| is_outage(error.kind()));
+            if !again || Instant::now() >= self.until {
+                if tries > 1 {
+                    self.ctx.remark(format!("it took {tries} attempts"));
+                }
+                return answer;
             }
-            return Ok(answer);
+            tries += 1;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        tries += 1;
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    /// Demands that a handle writes, reads and destroys, each after as many attempts as there is
+    /// time for.
+    async fn works(&self, handle: &Handle, name: &str) -> Result<(), Failure> {
+        let (id, record) = (self.ctx.id(name), self.ctx.record(name));
+        let because = "the backend is back";
+        self.call(|| handle.set(&id, &record)).await.ok()?;
+        let found = self.call(|| handle.get(&id)).await;
+        found.record(&record, because)?;
+        self.call(|| handle.destroy(&id)).await.ok()?;
+        self.call(|| handle.get(&id)).await.none(because)
     }
 }
 
@@ -230,14 +259,15 @@ async fn a_backend_that_comes_back_is_used(ctx: &Context) -> Result<(), Failure>
         ctx.remark("the backend is healed");
         ctx.space.hooks.heal_backend().await?;
         results.into_iter().collect::<Result<(), _>>()?;
+        let recovery = Recovery::of(ctx);
         for handle in [&ctx.h1, &ctx.h2] {
-            let found = recovers(ctx, || handle.get(&kept)).await?;
+            let found = recovery.call(|| handle.get(&kept)).await;
             found.record(&record, "the backend is back, with all that it had")?;
-            let found = recovers(ctx, || handle.get(&unknown)).await?;
+            let found = recovery.call(|| handle.get(&unknown)).await;
             found.none("it was never written")?;
             let again = ctx.id(&format!("written after outage {round}"));
-            recovers(ctx, || handle.set(&again, &record)).await?.ok()?;
-            works(ctx, handle, "after the outage").await?;
+            recovery.call(|| handle.set(&again, &record)).await.ok()?;
+            recovery.works(handle, "after the outage").await?;
         }
     }
     Ok(())
@@ -254,6 +284,25 @@ struct Provoked {
 const OUTAGE: &[ErrorKind] = &[ErrorKind::Unavailable, ErrorKind::Timeout];
 const SECRET: &str = "Zm9yYmlkZGVuLXZhbHVl";
 
+impl Provoked {
+    fn new(call: String, error: Error, wanted: &'static [ErrorKind], id: &Id) -> Self {
+        Self {
+            call,
+            error,
+            wanted,
+            secrets: vec![
+                ("session id", id.id.as_str().to_owned()),
+                ("session data", SECRET.to_owned()),
+            ],
+        }
+    }
+}
+
+async fn error_of<T>(call: impl Future<Output = Answer<T>>) -> (String, Option<Error>) {
+    let answer = call.await;
+    (answer.call, answer.result.err())
+}
+
 fn provoked<T>(
     provoked: &mut Vec<Provoked>,
     answer: Answer<T>,
@@ -261,16 +310,7 @@ fn provoked<T>(
     id: &Id,
 ) {
     if let Err(error) = answer.result {
-        let secrets = vec![
-            ("session id", id.id.as_str().to_owned()),
-            ("session data", SECRET.to_owned()),
-        ];
-        provoked.push(Provoked {
-            call: answer.call,
-            error,
-            wanted,
-            secrets,
-        });
+        provoked.push(Provoked::new(answer.call, error, wanted, id));
     }
 }
 
@@ -338,6 +378,7 @@ async fn provoke(ctx: &Context, space: &Space) -> Result<Vec<Provoked>, Failure>
     }
     if ctx.has(Need::Undecodable) {
         let broken = ctx.id("undecodable");
+        space.h1.wrote(&broken);
         space.hooks.write_undecodable(&broken.id).await?;
         let get = h1.get(&broken).await;
         provoked(&mut found, get, &[ErrorKind::Decode], &broken);
@@ -346,26 +387,47 @@ async fn provoke(ctx: &Context, space: &Space) -> Result<Vec<Provoked>, Failure>
     if ctx.has(Need::Fault) {
         ctx.remark("the backend is broken");
         space.hooks.break_backend().await?;
-        let calls = tokio::time::timeout(PATIENCE, async {
-            let (get, set, gone) = join3(h1.get(&id), h1.set(&id, &record), h1.destroy(&id)).await;
-            let mut calls = Vec::new();
-            provoked(&mut calls, get, OUTAGE, &id);
-            provoked(&mut calls, set, OUTAGE, &id);
-            provoked(&mut calls, gone, OUTAGE, &id);
-            if ctx.has(Need::Touch) {
-                let touched = h1.touch(&id, &ctx.cookie(None)).await;
-                provoked(&mut calls, touched, OUTAGE, &id);
-            }
-            if ctx.has(Need::Replace) {
-                let replaced = h1.replace(&id, &record, &record).await;
-                provoked(&mut calls, replaced, OUTAGE, &id);
-            }
-            calls
-        })
-        .await;
+        // All at once, so that their timeouts pass at the same time.
+        let calls: Vec<BoxFuture<'_, (String, Option<Error>)>> = vec![
+            Box::pin(error_of(h1.get(&id))),
+            Box::pin(error_of(h1.set(&id, &record))),
+            Box::pin(error_of(h1.destroy(&id))),
+            Box::pin(async {
+                if ctx.has(Need::Touch) {
+                    error_of(h1.touch(&id, &ctx.cookie(None))).await
+                } else {
+                    (String::new(), None)
+                }
+            }),
+            Box::pin(async {
+                if ctx.has(Need::Replace) {
+                    error_of(h1.replace(&id, &record, &record)).await
+                } else {
+                    (String::new(), None)
+                }
+            }),
+        ];
+        let errors = tokio::time::timeout(PATIENCE, join_all(calls)).await;
         ctx.remark("the backend is healed");
         space.hooks.heal_backend().await?;
-        found.extend(calls.unwrap_or_default());
+        let Ok(errors) = errors else {
+            return Err(Failure::new(
+                format_args!(
+                    "the calls to be refused within {} while the backend is broken",
+                    describe::duration(PATIENCE)
+                ),
+                "no answer: there is no error to look at",
+            ));
+        };
+        let before = found.len();
+        for (call, error) in errors {
+            found.extend(error.map(|error| Provoked::new(call, error, OUTAGE, &id)));
+        }
+        ensure(
+            found.len() > before,
+            "an error of at least one call while the backend is broken",
+            "all of them succeeded: there is no error to look at",
+        )?;
     }
     ctx.remark(format!("{} errors were provoked", found.len()));
     Ok(found)
@@ -389,27 +451,6 @@ fn texts(error: &Error) -> Vec<(String, String)> {
         source = cause.source();
     }
     texts
-}
-
-/// Whether `text` has the secret in it: the whole, a piece of 16 characters, or its bytes in hex.
-pub(super) fn gives_away(text: &str, secret: &str) -> bool {
-    const PIECE: usize = 16;
-    let hex = secret
-        .bytes()
-        .take(PIECE)
-        .fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-    let pieces: Vec<&str> = match secret.is_ascii() && secret.len() > PIECE {
-        true => (0..=secret.len() - PIECE)
-            .map(|at| &secret[at..at + PIECE])
-            .collect(),
-        false => vec![secret],
-    };
-    let lower = text.to_ascii_lowercase();
-    pieces.iter().any(|piece| text.contains(piece))
-        || (secret.len() >= PIECE && lower.contains(&hex))
 }
 
 async fn errors_hold_no_secrets(ctx: &Context) -> Result<(), Failure> {
@@ -472,10 +513,10 @@ async fn errors_have_their_kind(ctx: &Context) -> Result<(), Failure> {
 /// Waits out what is left of an outage, then demands a working store.
 async fn settles(ctx: &Context, handle: &Handle, name: &str) -> Result<(), Failure> {
     let id = ctx.id(&format!("settling {name}"));
-    recovers(ctx, || handle.get(&id))
-        .await?
-        .none("it was never written")?;
-    works(ctx, handle, &format!("after {name}")).await
+    let recovery = Recovery::of(ctx);
+    let found = recovery.call(|| handle.get(&id)).await;
+    found.none("it was never written")?;
+    recovery.works(handle, &format!("after {name}")).await
 }
 
 /// What a call whose answer was lost says: an outage, or a value.

@@ -120,8 +120,12 @@ async fn get_has_no_side_effect(ctx: &Context) -> Result<(), Failure> {
     ctx.h1.set(&kept, &record).await.ok()?;
     ctx.wait_until(ctx.ticks(1)).await;
     let (h1, quiet) = (&ctx.h1, ctx.h1.quiet());
-    ctx.remark("100 times h1.get of both");
+    ctx.remark("up to 100 times h1.get of both");
     for _ in 0..100 {
+        // A slow store gets through fewer of them before the record ends.
+        if !ctx.timing.is_manual() && ctx.now() + ctx.timing.tick() >= expires {
+            break;
+        }
         let kept = quiet.get(&kept).await.some("get does not consume it");
         ctx.before(expires, kept)?;
         quiet.get(&unknown).await.none("get does not create it")?;
@@ -345,6 +349,7 @@ async fn undecodable_is_an_error(ctx: &Context) -> Result<(), Failure> {
     let record = ctx.record("whole");
     ctx.h1.set(&whole, &record).await.ok()?;
     ctx.remark("the harness writes undecodable bytes under id broken");
+    ctx.h1.wrote(&broken);
     ctx.space.hooks.write_undecodable(&broken.id).await?;
     for handle in [&ctx.h1, &ctx.h2, &ctx.h1] {
         let because = "what is stored is no record, and stays where it is";

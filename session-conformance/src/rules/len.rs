@@ -132,7 +132,7 @@ pub(super) async fn counted(ctx: &Context, expected: u64, because: &str) -> Resu
 }
 
 async fn length_counts_live_records(ctx: &Context) -> Result<(), Failure> {
-    let (soon, late) = (ctx.ticks(1), ctx.ticks(10));
+    let (soon, late) = (ctx.ticks(1), ctx.late());
     let forever = ctx.lives_without_expiry(ctx.timing.gone_at(soon));
     for (name, expires) in [
         ("over", Some(soon)),
@@ -253,7 +253,7 @@ async fn length_follows_every_write(ctx: &Context) -> Result<(), Failure> {
         let soon = ctx.ticks(1);
         let ending = ctx.record_until("touched", Some(soon));
         ctx.h1.set(&touched, &ending).await.ok()?;
-        let later = ctx.cookie(Some(ctx.ticks(10)));
+        let later = ctx.cookie(Some(ctx.late()));
         let answer = ctx.h1.touch(&touched, &later).await;
         ctx.before(soon, answer.is(Touched::Touched, "it is live"))?;
         ctx.wait_until_gone(soon).await;

@@ -2,11 +2,11 @@
 
 use session_core::{Created, Replaced};
 
-use super::err::gives_away;
 use crate::Rule;
 use crate::context::{Context, data};
 use crate::failure::{Failure, ensure};
 use crate::need::Need;
+use crate::secret::gives_away;
 
 pub(crate) const RULES: &[Rule] = &[
     Rule {

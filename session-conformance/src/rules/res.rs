@@ -235,7 +235,7 @@ async fn replace_does_not_revive_expired(ctx: &Context) -> Result<(), Failure> {
         ctx.h1.set(id, &old).await.ok()?;
     }
     ctx.wait_until_gone(soon).await;
-    for (id, expires) in [(&late, Some(ctx.ticks(10))), (&endless, None)] {
+    for (id, expires) in [(&late, Some(ctx.late())), (&endless, None)] {
         let new = ctx.record_until("revived", expires);
         for handle in [&ctx.h1, &ctx.h2] {
             handle
@@ -293,7 +293,7 @@ async fn create_over_expired(ctx: &Context) -> Result<(), Failure> {
     ctx.h1.set(&ids[0], &old).await.ok()?;
     let _: Created = ctx.h1.create(&ids[1], &old).await.ok()?;
     ctx.wait_until_gone(soon).await;
-    for (id, expires) in ids.iter().zip([Some(ctx.ticks(10)), None]) {
+    for (id, expires) in ids.iter().zip([Some(ctx.late()), None]) {
         let new = ctx.record_of(&data(&[("user", "bob")]), expires);
         ctx.h2
             .create(id, &new)
@@ -381,7 +381,7 @@ async fn create_of_expired(ctx: &Context) -> Result<(), Failure> {
 }
 
 async fn create_writes_the_whole_record(ctx: &Context) -> Result<(), Failure> {
-    let (soon, late) = (ctx.ticks(1), ctx.ticks(10));
+    let (soon, late) = (ctx.ticks(1), ctx.late());
     let forever = ctx.lives_without_expiry(ctx.timing.gone_at(soon));
     let cases = [("soon", Some(soon)), ("late", Some(late)), ("none", None)];
     for (name, expires) in cases {

@@ -149,7 +149,7 @@ async fn set_replaces_the_whole_record(ctx: &Context) -> Result<(), Failure> {
 }
 
 async fn set_replaces_the_expiry(ctx: &Context) -> Result<(), Failure> {
-    let (soon, late) = (ctx.ticks(1), ctx.ticks(10));
+    let (soon, late) = (ctx.after_many_calls(), ctx.late());
     // From each kind of expiry to each other one.
     let changes = [
         ("late to soon", Some(late), Some(soon)),

@@ -146,7 +146,7 @@ async fn touch_changes_no_data(ctx: &Context) -> Result<(), Failure> {
 
 async fn touch_creates_nothing(ctx: &Context) -> Result<(), Failure> {
     let unknown = ctx.id("unknown");
-    for expires in [Some(ctx.ticks(10)), None] {
+    for expires in [Some(ctx.late()), None] {
         let cookie = ctx.cookie(expires);
         ctx.h1
             .touch(&unknown, &cookie)
@@ -172,7 +172,7 @@ async fn touch_does_not_revive_expired(ctx: &Context) -> Result<(), Failure> {
             .ok()?;
     }
     ctx.wait_until_gone(expires).await;
-    for (id, new) in [(&early, Some(ctx.ticks(10))), (&late, None)] {
+    for (id, new) in [(&early, Some(ctx.late())), (&late, None)] {
         let cookie = ctx.cookie(new);
         ctx.h1
             .touch(id, &cookie)
@@ -210,7 +210,7 @@ async fn touch_does_not_revive_destroyed(ctx: &Context) -> Result<(), Failure> {
 
 async fn touch_shortens_and_removes(ctx: &Context) -> Result<(), Failure> {
     let (shorter, endless, over) = (ctx.id("shortened"), ctx.id("endless"), ctx.id("over"));
-    let (soon, late) = (ctx.ticks(1), ctx.ticks(10));
+    let (soon, late) = (ctx.ticks(1), ctx.late());
     let forever = ctx.lives_without_expiry(ctx.timing.gone_at(soon));
     let endless_record = ctx.record_until("endless", Some(soon));
     ctx.h1
@@ -248,7 +248,7 @@ async fn touch_shortens_and_removes(ctx: &Context) -> Result<(), Failure> {
 }
 
 async fn touch_is_one_round_trip(ctx: &Context) -> Result<(), Failure> {
-    let (id, cookie) = (ctx.id("touched"), ctx.cookie(Some(ctx.ticks(10))));
+    let (id, cookie) = (ctx.id("touched"), ctx.cookie(Some(ctx.late())));
     ctx.h1.set(&id, &ctx.record("touched")).await.ok()?;
     // The first one may prepare a statement or load a script.
     let _: Touched = ctx.h1.touch(&id, &cookie).await.ok()?;
