@@ -19,7 +19,8 @@ pub(crate) type Running = Container<GenericImage>;
 const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// Nothing waits for the disk, and there is room for a record of 16 MiB.
-const MYSQL: [&str; 3] = [
+const MYSQL: [&str; 4] = [
+    "--skip-log-bin",
     "--innodb-flush-log-at-trx-commit=2",
     "--skip-innodb-doublewrite",
     "--max-allowed-packet=64M",

@@ -333,14 +333,15 @@ async fn sweep_spares_what_comes_alive(ctx: &Context) -> Result<(), Failure> {
     /// So many rounds in which both were at it are enough.
     const CLOSE: usize = 12;
     const BATCH: usize = 24;
+    /// As many rounds as even a store that waits for its disk has time for.
+    const LEAST: usize = 4;
     const BUDGET: Duration = Duration::from_secs(3);
     let soon = ctx.ticks(1);
     let fresh = ctx.record("fresh");
     let quiet = ctx.h1.quiet();
     let (mut met, mut close, mut rounds, mut meetings) = (0, 0, 0, 0);
     let began = Instant::now();
-    // A store that waits for its disk has fewer rounds.
-    while rounds < ROUNDS && close < CLOSE && (rounds < CLOSE || began.elapsed() < BUDGET) {
+    while rounds < ROUNDS && close < CLOSE && (rounds < LEAST || began.elapsed() < BUDGET) {
         let round = rounds;
         rounds += 1;
         let ids: Arc<Vec<_>> = Arc::new(

@@ -54,7 +54,12 @@ fn the_usual_end_takes_along_what_the_process_shares() {
 
 /// Starts a process which owns servers, and ends it.
 fn end(by: impl Fn(&mut Child)) {
-    let mut owner = Command::new(std::env::current_exe().unwrap())
+    let mut owner = Command::new(std::env::current_exe().unwrap());
+    // Its servers are its own, whatever this test's environment names.
+    for kind in ALL {
+        owner.env_remove(kind.variable());
+    }
+    let mut owner = owner
         .args(["ends::owner", "--exact", "--nocapture"])
         .env(OWNER, "yes")
         .stdin(Stdio::piped())
