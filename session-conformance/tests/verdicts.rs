@@ -222,8 +222,10 @@ fn on_a_clock_that_runs_all_rules_share_one_wait() {
     let started = Instant::now();
     let report = run(Running, Options::new().jobs(1));
     assert_eq!(report.exit_code(), 0, "{}", report.to_text());
-    let took = started.elapsed();
-    assert!(took < Duration::from_secs(10), "{took:?}");
+    // With one place the rules work one after the other; a busy machine makes that long.
+    let worked: Duration = report.results.iter().map(|result| result.took).sum();
+    let waited = started.elapsed().saturating_sub(worked);
+    assert!(waited < Duration::from_secs(8), "{waited:?}");
 }
 
 #[test]

@@ -1,21 +1,19 @@
 //! Listing.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
+mod demands;
+mod many;
 
-use futures_util::StreamExt;
-use session_core::{Created, ErrorKind, Record, SessionId, Touched};
+use session_core::{Created, ErrorKind, Touched};
 
-use super::len::{MANY, fill};
 use crate::Rule;
-use crate::answer::Answer;
 use crate::context::Context;
-use crate::describe;
-use crate::failure::{Failure, ensure};
-use crate::handle::{Handle, Id};
+use crate::failure::Failure;
+use crate::handle::Id;
 use crate::need::Need;
+use demands::item;
 
-/// How many records are there while others change: more than a small page.
+pub(super) use demands::{exactly, listed};
+
 const SOME: usize = 300;
 
 pub(crate) const RULES: &[Rule] = &[
@@ -74,7 +72,7 @@ pub(crate) const RULES: &[Rule] = &[
               twice.",
         hint: "Follow the cursor, and leave out what was given before.",
         catches: &["FirstPage", "ScanDup"],
-        run: |ctx| Box::pin(all_of_many(ctx)),
+        run: |ctx| Box::pin(many::all_of_many(ctx)),
         ..Rule::CAPABILITY
     },
     Rule {
@@ -99,7 +97,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "Pages by OFFSET skip a live record for each one that is destroyed meanwhile.",
         hint: "Page by the last id, or read in one snapshot; hold no lock between two items.",
         catches: &["IterInvalidation", "AllFailsOnChange", "AllLocks"],
-        run: |ctx| Box::pin(all_while_others_write(ctx)),
+        run: |ctx| Box::pin(many::all_while_others_write(ctx)),
         ..Rule::CAPABILITY
     },
     Rule {
@@ -111,7 +109,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "One broken row would hide every session behind it.",
         hint: "Map each row to a `Result`; do not collect with `?`.",
         catches: &["AllStopsAtBad", "AllSkipsBad", "AllFailsAtBad"],
-        run: |ctx| Box::pin(undecodable_is_one_item(ctx)),
+        run: |ctx| Box::pin(many::undecodable_is_one_item(ctx)),
         ..Rule::CAPABILITY
     },
     Rule {
@@ -124,95 +122,10 @@ pub(crate) const RULES: &[Rule] = &[
               behind is gone for good.",
         hint: "Give connection and lock back when the stream is dropped.",
         catches: &["AllLeaks"],
-        run: |ctx| Box::pin(all_can_be_left_early(ctx)),
+        run: |ctx| Box::pin(many::all_can_be_left_early(ctx)),
         ..Rule::CAPABILITY
     },
 ];
-
-/// Demands these ids, each once.
-pub(super) fn exactly<'a, 'b>(
-    call: &str,
-    found: impl IntoIterator<Item = &'a SessionId>,
-    expected: impl IntoIterator<Item = &'b Id>,
-) -> Result<(), Failure> {
-    between(call, found, expected, [])
-}
-
-/// Demands the ids of `required`, each once, and allows those of `allowed`, each at most once.
-fn between<'a, 'b>(
-    call: &str,
-    found: impl IntoIterator<Item = &'a SessionId>,
-    required: impl IntoIterator<Item = &'b Id>,
-    allowed: impl IntoIterator<Item = &'b Id>,
-) -> Result<(), Failure> {
-    let mut seen = BTreeMap::<_, u32>::new();
-    for id in found {
-        *seen.entry(id.as_str()).or_default() += 1;
-    }
-    let labels = |names: &[&str]| {
-        let mut text = format!("{}", names.len());
-        for (n, name) in names.iter().take(3).enumerate() {
-            // Writing to a text does not fail.
-            let _ = write!(text, "{} {name}", if n == 0 { ":" } else { "," });
-        }
-        text + if names.len() > 3 { ", .." } else { "" }
-    };
-    let (mut missing, mut twice, mut known) = (Vec::new(), Vec::new(), BTreeSet::new());
-    let mut wanted = 0;
-    for (id, needed) in required
-        .into_iter()
-        .map(|id| (id, true))
-        .chain(allowed.into_iter().map(|id| (id, false)))
-    {
-        known.insert(id.id.as_str());
-        wanted += usize::from(needed);
-        match seen.get(id.id.as_str()) {
-            None if needed => missing.push(&*id.label),
-            Some(2..) => twice.push(&*id.label),
-            _ => {}
-        }
-    }
-    let unknown: Vec<_> = seen
-        .keys()
-        .copied()
-        .filter(|id| !known.contains(id))
-        .collect();
-    ensure(
-        missing.is_empty() && twice.is_empty() && unknown.is_empty(),
-        format_args!("`{call}` to give each of {wanted} records once, and nothing else"),
-        format_args!(
-            "missing {}; more than once {}; never written {}",
-            labels(&missing),
-            labels(&twice),
-            labels(&unknown)
-        ),
-    )
-}
-
-/// Demands that both streams of both handles give these ids, each once.
-pub(super) async fn listed(
-    ctx: &Context,
-    expected: impl IntoIterator<Item = &Id> + Clone,
-) -> Result<(), Failure> {
-    for handle in [&ctx.h1, &ctx.h2] {
-        let all = handle.all().await.ok()?;
-        let call = format!("{}.all()", handle.name);
-        exactly(&call, all.iter().map(|(id, _)| id), expected.clone())?;
-        let ids = handle.ids().await.ok()?;
-        exactly(&format!("{}.ids()", handle.name), &ids, expected.clone())?;
-    }
-    Ok(())
-}
-
-/// What `all` gave under `id`, as if `get` had.
-fn item(handle: &Handle, all: &[(SessionId, Record)], id: &Id) -> Answer<Option<Record>> {
-    let found = all.iter().find(|(found, _)| *found == id.id);
-    Answer {
-        call: format!("{}.all() for {}", handle.name, id.label),
-        timing: handle.timing.clone(),
-        result: Ok(found.map(|(_, record)| record.clone())),
-    }
-}
 
 async fn all_gives_each_record_once(ctx: &Context) -> Result<(), Failure> {
     let hour = std::time::Duration::from_secs(3_600);
@@ -311,11 +224,6 @@ async fn all_of_nothing_is_empty(ctx: &Context) -> Result<(), Failure> {
     listed(ctx, []).await
 }
 
-async fn all_of_many(ctx: &Context) -> Result<(), Failure> {
-    let ids = fill(ctx, &ctx.space, MANY).await?;
-    listed(ctx, &ids).await
-}
-
 async fn listed_ids_can_be_used(ctx: &Context) -> Result<(), Failure> {
     let namespace = &ctx.space.name;
     let texts: Vec<String> = [
@@ -370,136 +278,4 @@ async fn listed_ids_can_be_used(ctx: &Context) -> Result<(), Failure> {
             .none("it was destroyed by the id that `ids` gave")?;
     }
     listed(ctx, []).await
-}
-
-async fn all_while_others_write(ctx: &Context) -> Result<(), Failure> {
-    let ids = fill(ctx, &ctx.space, SOME).await?;
-    let added: Vec<_> = (0..20).map(|n| ctx.id(&format!("added {n}"))).collect();
-    // Every fifth one is destroyed, every fifth one rewritten, wherever it stands in the order.
-    let of = |which| ids.iter().skip(which).step_by(5);
-    let untouched = || ids.iter().enumerate().filter(|(n, _)| n % 5 > 1);
-    let record = ctx.record("one of many");
-    ctx.remark("a stream of h1.all() is read; between its first ids, others are written to");
-    let mut stream = ctx.h1.store().all();
-    let mut changes = of(0)
-        .map(|id| (id, false))
-        .chain(of(1).chain(&added).map(|id| (id, true)));
-    let mut found = Vec::new();
-    loop {
-        let Some(next) = stream.next().await else {
-            break;
-        };
-        let (id, listed) = next.map_err(|error| {
-            Failure::new(
-                "each item of `h1.all()` to be a record, whatever is written meanwhile",
-                describe::error(&error),
-            )
-        })?;
-        let answer: Answer<Option<Record>> = Answer {
-            call: "h1.all()".into(),
-            timing: ctx.timing.clone(),
-            result: Ok(Some(listed)),
-        };
-        // Those that are rewritten get the same record again.
-        answer.text(&record, "all records have the same data")?;
-        found.push(id);
-        if found.len() > 3 * SOME {
-            return Err(Failure::new(
-                "`h1.all()` to end, although others write",
-                format_args!("{} items so far", found.len()),
-            ));
-        }
-        for (n, (id, write)) in changes.by_ref().take(20).enumerate() {
-            let writer = if n % 2 == 0 { &ctx.h2 } else { &ctx.h1 }.quiet();
-            if write {
-                writer.set(id, &record).await.ok()?;
-            } else {
-                writer.destroy(id).await.ok()?;
-            }
-        }
-    }
-    drop(stream);
-    ctx.remark(format!("the stream ended after {} records", found.len()));
-    between(
-        "h1.all()",
-        &found,
-        untouched().map(|(_, id)| id),
-        of(0).chain(of(1)).chain(&added),
-    )
-}
-
-async fn undecodable_is_one_item(ctx: &Context) -> Result<(), Failure> {
-    let ids: Vec<_> = (0..10).map(|n| ctx.id(&n.to_string())).collect();
-    for (n, id) in ids.iter().enumerate() {
-        ctx.h1.set(id, &ctx.record("good")).await.ok()?;
-        if n % 3 == 1 {
-            let bad = ctx.id(&format!("bad {n}"));
-            ctx.h1.wrote(&bad);
-            ctx.space.hooks.write_undecodable(&bad.id).await?;
-            let label = bad.label;
-            ctx.remark(format!(
-                "the harness writes something under {label} that is no record"
-            ));
-        }
-    }
-    let (mut found, mut errors) = (Vec::new(), Vec::new());
-    let mut stream = ctx.h1.store().all();
-    while let Some(next) = stream.next().await {
-        match next {
-            Ok((id, _)) => found.push(id),
-            Err(error) => errors.push(error),
-        }
-        if found.len() + errors.len() > 100 {
-            return Err(Failure::new(
-                "`h1.all()` to end after its 13 items",
-                "more than 100 items",
-            ));
-        }
-    }
-    ctx.remark(format!(
-        "h1.all() gave {} records and {} errors",
-        found.len(),
-        errors.len()
-    ));
-    exactly("h1.all()", &found, &ids)?;
-    ensure(
-        errors.len() == 3 && errors.iter().all(|error| error.kind() == ErrorKind::Decode),
-        "`h1.all()` to give an `Err` item of kind Decode for each of 3 that are no records",
-        format_args!(
-            "{} errors {:?}",
-            errors.len(),
-            errors
-                .iter()
-                .map(session_core::Error::kind)
-                .collect::<Vec<_>>()
-        ),
-    )
-}
-
-async fn all_can_be_left_early(ctx: &Context) -> Result<(), Failure> {
-    let ids: Vec<_> = (0..5).map(|n| ctx.id(&n.to_string())).collect();
-    for id in &ids {
-        ctx.h1.set(id, &ctx.record("kept")).await.ok()?;
-    }
-    // More often than a pool has connections.
-    for read in [0, 1].repeat(20) {
-        let (mut all, mut named) = (ctx.h1.store().all(), ctx.h1.store().ids());
-        for _ in 0..read {
-            let first = (all.next().await.is_some(), named.next().await.is_some());
-            ensure(
-                first == (true, true),
-                "the streams of `h1.all()` and `h1.ids()` to have a first item",
-                "they end at once",
-            )?;
-        }
-    }
-    ctx.remark("40 streams of h1.all() and h1.ids() were dropped, unread or after one item");
-    for handle in [&ctx.h1, &ctx.h2] {
-        handle.set(&ids[0], &ctx.record("again")).await.ok()?;
-        handle
-            .get(&ids[0])
-            .await
-            .record(&ctx.record("again"), "it was just written")?;
-    }
-    listed(ctx, &ids).await
 }

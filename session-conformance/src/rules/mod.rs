@@ -1,4 +1,4 @@
-//! The rules, one file for each group.
+//! The rules, one array for each group; where its steps are many, they are in files beside it.
 
 mod all;
 mod cas;
