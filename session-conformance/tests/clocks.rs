@@ -255,7 +255,7 @@ fn a_backend_with_a_clock_of_its_own_conforms() {
         }
     }
     let took = started.elapsed();
-    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert!(took < Duration::from_secs(90), "{took:?}");
 }
 
 /// The rules that make many calls before a record ends.
@@ -266,7 +266,11 @@ fn a_slow_backend_conforms() {
         options = options.filter(rule);
     }
     let report = run(OwnClock::<true, 15>::default(), options);
-    assert_eq!(report.count(Verdict::Pass), 5, "{}", report.to_text());
+    // A machine that is slower than the backend may keep some from being told.
+    let inconclusive = report.results.iter().filter(|result| result.inconclusive);
+    let judged = 5 - inconclusive.count();
+    assert!(judged > 0, "{}", report.to_text());
+    assert_eq!(report.count(Verdict::Pass), judged, "{}", report.to_text());
 }
 
 /// Its times to live count from when they arrive, and they are on their way for longer than the

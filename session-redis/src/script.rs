@@ -13,15 +13,17 @@ pub(crate) struct Script {
 
 /// Writes ARGV[2] if the value is ARGV[1]; ARGV[3] is the time to live in milliseconds, 0 for one
 /// that is over, -1 for none. Answers 0 missing, 1 something else is there, 2 written. `pcall` gives
-/// the error of a key of another type as it is; 6.2 would put its own words around it.
+/// the server's errors as they are; 6.2 would put its own words around them.
 const REPLACE: &str = "\
 local current = redis.pcall('GET', KEYS[1])
 if type(current) == 'table' then return current end
 if not current then return 0 end
 if current ~= ARGV[1] then return 1 end
-if ARGV[3] == '0' then redis.call('UNLINK', KEYS[1])
-elseif ARGV[3] == '-1' then redis.call('SET', KEYS[1], ARGV[2])
-else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+local written
+if ARGV[3] == '0' then written = redis.pcall('UNLINK', KEYS[1])
+elseif ARGV[3] == '-1' then written = redis.pcall('SET', KEYS[1], ARGV[2])
+else written = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+if type(written) == 'table' and written.err then return written end
 return 2";
 
 /// `PERSIST` answers 0 for a key without a time to live as for one that is not there.
@@ -31,7 +33,8 @@ return redis.call('EXISTS', KEYS[1])";
 
 /// Reads the key, and gives it the time to live ARGV[2] (as above) if its value begins with ARGV[1]
 /// and has at most ARGV[3] milliseconds left (-1: however many). Answers the value, the time to live
-/// that it has then, and whether it was touched.
+/// that it has then, and whether it was touched. A server that can be read and not written (a full
+/// disk, a replica) still gives the value; the touch at the end of the request meets the error.
 const GET_AND_TOUCH: &str = "\
 local current = redis.pcall('GET', KEYS[1])
 if type(current) == 'table' then return current end
@@ -39,8 +42,10 @@ if not current then return false end
 local left = redis.call('PTTL', KEYS[1])
 local due = ARGV[3] == '-1' or left < 0 or left <= tonumber(ARGV[3])
 if not due or string.sub(current, 1, #ARGV[1]) ~= ARGV[1] then return {current, left, 0} end
-if ARGV[2] == '-1' then redis.call('PERSIST', KEYS[1])
-else redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+local moved
+if ARGV[2] == '-1' then moved = redis.pcall('PERSIST', KEYS[1])
+else moved = redis.pcall('PEXPIRE', KEYS[1], ARGV[2]) end
+if type(moved) == 'table' then return {current, left, 0} end
 return {current, tonumber(ARGV[2]), 1}";
 
 pub(crate) static READ_AND_TOUCH: Script = Script {

@@ -107,6 +107,12 @@ where
                     connection.give_back();
                     undone += 1;
                 }
+                // A server that has become a replica shows what was destroyed on the new one.
+                Some(Reason::ReadOnly) => {
+                    drop(connection);
+                    self.forget_idle();
+                    return Err(failure);
+                }
                 Some(reason) if reason != Reason::Unavailable => {
                     connection.give_back();
                     return Err(failure);

@@ -19,8 +19,10 @@ pub(crate) const DIALECT: Dialect = Dialect {
               SELECT CASE WHEN EXISTS (SELECT 1 FROM written) THEN 2 \
               WHEN EXISTS (SELECT 1 FROM {table} WHERE {sid} = {id} AND {live}) THEN 1 \
               ELSE 0 END::bigint",
-    sweep: "DELETE FROM {table} WHERE {sid} IN \
-            (SELECT {sid} FROM {table} WHERE NOT ({live}) LIMIT {limit} FOR UPDATE SKIP LOCKED)",
+    // An array is made once. With IN the planner may run the subquery, and its limit, for every row
+    // of an outer loop.
+    sweep: "DELETE FROM {table} WHERE {sid} = ANY (ARRAY \
+            (SELECT {sid} FROM {table} WHERE NOT ({live}) LIMIT {limit} FOR UPDATE SKIP LOCKED))",
     created: |done| done.rows > 0,
     replaced: |done| match done.mark {
         REPLACED => Outcome::Replaced,
