@@ -41,17 +41,23 @@ fn entry(users: &str, name: &str) -> Option<User> {
     })
 }
 
-/// Where that user may have a directory: the directory for temporary files, unless it lies in one
-/// that is root's alone.
+/// Where that user may have a directory, and remove it: the directory for temporary files, unless
+/// it is root's alone, or lies in one that is.
 pub(crate) fn directory(user: Option<User>) -> Result<PathBuf> {
     let usual = std::env::temp_dir();
     if user.is_none() {
         return Ok(usual);
     }
+    // To write into it, and to pass through what is above it.
+    let mut wanted = 0o3;
     for ancestor in usual.ancestors() {
-        if !ancestor.as_os_str().is_empty() && ancestor.metadata()?.permissions().mode() & 1 == 0 {
+        if ancestor.as_os_str().is_empty() {
+            break;
+        }
+        if ancestor.metadata()?.permissions().mode() & wanted != wanted {
             return Ok("/tmp".into());
         }
+        wanted = 0o1;
     }
     Ok(usual)
 }
