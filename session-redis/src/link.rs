@@ -1,9 +1,12 @@
+use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use redis::Client;
+use tokio::runtime::{Handle, Id};
 
 use crate::connection::Failure;
 use crate::dial::{Dialer, Line};
@@ -52,6 +55,8 @@ impl Target {
 struct Attempt {
     line: Shared<BoxFuture<'static, Result<Line, Failure>>>,
     since: Instant,
+    /// Where it is being made.
+    runtime: Option<Id>,
 }
 
 impl Link {
@@ -75,11 +80,7 @@ impl Link {
         match &*current {
             Some(attempt) if attempt.is_usable(self.dialer.limits.connect) => Arc::clone(attempt),
             _ => {
-                let (target, dialer) = (self.target.clone(), self.dialer.clone());
-                let attempt = Arc::new(Attempt {
-                    line: async move { target.dial(&dialer).await }.boxed().shared(),
-                    since: Instant::now(),
-                });
+                let attempt = Arc::new(Attempt::new(self.target.clone(), self.dialer.clone()));
                 *current = Some(Arc::clone(&attempt));
                 attempt
             }
@@ -88,13 +89,38 @@ impl Link {
 }
 
 impl Attempt {
+    fn new(target: Target, dialer: Dialer) -> Self {
+        // A panic (of the caller's resolver, say) is the end of this attempt. Without the catch it
+        // would come again from everybody who looks at the shared future, for ever.
+        let line = AssertUnwindSafe(async move { target.dial(&dialer).await })
+            .catch_unwind()
+            .map(|line| line.unwrap_or_else(|_| Err(panicked())))
+            .boxed()
+            .shared();
+        Self {
+            line,
+            since: Instant::now(),
+            runtime: runtime(),
+        }
+    }
+
     fn is_usable(&self, limit: Duration) -> bool {
         match self.line.peek() {
             Some(Ok(line)) => !line.is_lost(),
             Some(Err(_)) => false,
             // An attempt that nobody has waited for to its end (their requests were cancelled) has
-            // run out of time although it need not fail.
-            None => self.since.elapsed() <= limit,
+            // run out of time although it need not fail. One that another runtime began depends on
+            // that one's timers and sockets, which may never move again.
+            None => self.runtime == runtime() && self.since.elapsed() <= limit,
         }
     }
+}
+
+fn runtime() -> Option<Id> {
+    Handle::try_current().ok().map(|handle| handle.id())
+}
+
+fn panicked() -> Failure {
+    let error = io::Error::other("connecting panicked; the panic's own message says where");
+    Failure::Connecting(error.into())
 }

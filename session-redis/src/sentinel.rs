@@ -1,3 +1,5 @@
+use std::sync::{Mutex, PoisonError};
+
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use redis::{Client, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value};
 use tokio::time::{sleep, timeout};
@@ -18,6 +20,17 @@ pub(crate) struct Sentinels {
     service: String,
     /// The login, the TLS, the database and the protocol of the master, whoever it is.
     like: ConnectionInfo,
+}
+
+/// What came of asking one Sentinel.
+enum Search {
+    Found(Line),
+    /// It names a master that another one has named already.
+    Again,
+    /// The master that it names is none, or cannot be reached.
+    Missed(Failure),
+    /// It names no master.
+    Silent(Failure),
 }
 
 impl Sentinels {
@@ -49,22 +62,36 @@ impl Sentinels {
         }
     }
 
-    /// Asks all Sentinels at once, and takes the first master that says that it is one.
+    /// Asks all Sentinels at once, and takes the first master that says that it is one. The
+    /// masters that they name are tried at once, too: one that is gone, as its Sentinel has yet to
+    /// notice, must not keep anybody from the one that took over.
     async fn round(&self, dialer: &Dialer) -> Result<Line, Miss> {
-        let asked = self.clients.iter().map(|client| self.ask(client, dialer));
-        let mut answers = asked.collect::<FuturesUnordered<_>>();
-        let (mut tried, mut missed, mut silent) = (Vec::new(), None, None);
-        while let Some(answer) = answers.next().await {
-            match answer {
-                Ok(address) if tried.contains(&address) => {}
-                Ok(address) => {
-                    match self.master(&address, dialer).await {
-                        Ok(line) => return Ok(line),
-                        Err(failure) => missed = Some(worse(missed, failure)),
-                    }
-                    tried.push(address);
+        let tried = Mutex::new(Vec::new());
+        let searches = self.clients.iter().map(|client| async {
+            let address = match self.ask(client, dialer).await {
+                Ok(address) => address,
+                Err(failure) => return Search::Silent(failure),
+            };
+            {
+                let mut tried = tried.lock().unwrap_or_else(PoisonError::into_inner);
+                if tried.contains(&address) {
+                    return Search::Again;
                 }
-                Err(failure) => silent = Some(worse(silent, failure)),
+                tried.push(address.clone());
+            }
+            match self.master(&address, dialer).await {
+                Ok(line) => Search::Found(line),
+                Err(failure) => Search::Missed(failure),
+            }
+        });
+        let mut searches = searches.collect::<FuturesUnordered<_>>();
+        let (mut missed, mut silent) = (None, None);
+        while let Some(search) = searches.next().await {
+            match search {
+                Search::Found(line) => return Ok(line),
+                Search::Again => {}
+                Search::Missed(failure) => missed = Some(worse(missed, failure)),
+                Search::Silent(failure) => silent = Some(worse(silent, failure)),
             }
         }
         Err(match missed {

@@ -1,15 +1,19 @@
 //! The connection: made when it is needed, made again when it is lost, waited for within bounds.
 
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use redis::Client;
 use redis::aio::ConnectionManager;
+use redis::io::AsyncDNSResolver;
+use redis::{Client, RedisFuture};
 use session_conformance::Proxy;
 use session_core::{ErrorKind, Store};
 use session_redis::RedisStore;
 
 use crate::{HOUR, builder, id, private, record, server};
 use test_servers::Kind;
+use tokio::runtime::Runtime;
 
 async fn through_proxy(protocol: &str) -> (Proxy, RedisStore) {
     let proxy = Proxy::start(server().address()).unwrap();
@@ -116,14 +120,15 @@ async fn an_attempt_that_everybody_gave_up_leaves_no_trace() {
     assert!(store.get(&wanted).await.unwrap().is_none());
 }
 
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
 #[test]
 fn a_store_outlives_the_runtime_that_it_was_made_on() {
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-    };
     let store = runtime().block_on(async { builder().connect(&server().url()).await.unwrap() });
     for _ in 0..3 {
         runtime().block_on(async {
@@ -161,4 +166,73 @@ async fn a_unix_socket_will_do() {
     let store = RedisStore::connect(&url).await.unwrap();
     store.set(&id("a"), &record("a", HOUR)).await.unwrap();
     assert_eq!(store.length().await.unwrap(), 1);
+}
+
+/// Finds the server only when it is asked again.
+struct AtLast {
+    asked: AtomicUsize,
+    first: fn() -> RedisFuture<'static, ()>,
+}
+
+impl AsyncDNSResolver for AtLast {
+    fn resolve<'a, 'b: 'a>(
+        &'a self,
+        _: &'b str,
+        _: u16,
+    ) -> RedisFuture<'a, Box<dyn Iterator<Item = SocketAddr> + Send + 'a>> {
+        let first = self.asked.fetch_add(1, Ordering::SeqCst) == 0;
+        Box::pin(async move {
+            if first {
+                (self.first)().await?;
+            }
+            Ok(Box::new([server().address()].into_iter()) as Box<dyn Iterator<Item = _> + Send>)
+        })
+    }
+}
+
+fn found_at_last(first: fn() -> RedisFuture<'static, ()>) -> RedisStore {
+    let address = server().address().to_string();
+    let asked = AtomicUsize::new(0);
+    builder()
+        .resolver(AtLast { asked, first })
+        .connect_lazily(&server().url().replace(&address, "redis.example:6379"))
+        .unwrap()
+}
+
+/// Waits on the clock of the runtime that asks first, for longer than any test lasts.
+fn an_hour() -> RedisFuture<'static, ()> {
+    Box::pin(async {
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        Ok(())
+    })
+}
+
+#[test]
+fn an_attempt_that_a_runtime_left_behind_is_nobodys_any_more() {
+    for stays in [true, false] {
+        let store = found_at_last(an_hour);
+        let first = runtime();
+        first.block_on(async {
+            let wanted = id("a");
+            let cancelled = tokio::time::timeout(Duration::ZERO, store.get(&wanted)).await;
+            assert!(cancelled.is_err());
+        });
+        // Whether the runtime is gone or merely at rest, its timers have stopped.
+        let first = stays.then_some(first);
+        for _ in 0..2 {
+            runtime().block_on(async {
+                store.set(&id("a"), &record("a", HOUR)).await.unwrap();
+                assert!(store.get(&id("a")).await.unwrap().is_some());
+            });
+        }
+        drop(first);
+    }
+}
+
+#[tokio::test]
+async fn a_resolver_that_panics_costs_the_operations_that_wait_for_it() {
+    let store = found_at_last(|| Box::pin(async { panic!("the resolver's own mistake") }));
+    let error = store.get(&id("a")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(store.get(&id("a")).await.unwrap().is_none());
 }
