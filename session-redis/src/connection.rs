@@ -122,6 +122,15 @@ impl Connection {
         }
     }
 
+    /// How often all keys have to be walked over for none to be missed that was there before.
+    pub(crate) fn walks(&self) -> usize {
+        match self {
+            Self::Own(_) | Self::Given(_) => 1,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_) | Self::GivenCluster(_) => 2,
+        }
+    }
+
     /// Sends commands to one server at once. A command about a key that is not there any more goes
     /// to the server that has it now.
     pub(crate) async fn pipeline_at(

@@ -44,7 +44,8 @@ const MAX_BYTES: usize = 512 * 1024 * 1024;
 /// `length`, `clear`, `all` and `ids` go through the database with `SCAN`, one round trip for
 /// [`scan_count`](RedisStoreBuilder::scan_count) keys of it, whosever they are. They hold one page
 /// at a time; all but `clear` also hold the keys that they have seen, because `SCAN` repeats some. On
-/// a cluster they ask for its map first, and then go through one master after the other.
+/// a cluster they ask for its map first, and then go through one master after the other; `clear`
+/// does so twice, for the sake of sessions that move meanwhile.
 ///
 /// # Durability
 ///
@@ -134,6 +135,22 @@ impl RedisStore {
     ) -> Result<Vec<RedisResult<Value>>> {
         let answers = self.inner.connection.pipeline_at(node, pipeline).await;
         answers.map_err(|failure| failure.of(operation))
+    }
+
+    /// Removes what one walk finds.
+    async fn unlink_all(&self) -> Result<()> {
+        let mut scan = Scan::repeating(self, "clear");
+        while !scan.is_finished() {
+            // One command for each key: on a cluster they live in different slots.
+            let unlink = |page: &mut redis::Pipeline, key: &Vec<u8>| {
+                page.cmd("UNLINK").arg(key);
+            };
+            let (_, answers) = scan.turn(unlink).await?;
+            for answer in answers {
+                answer.map_err(|error| answer_error("clear", &error))?;
+            }
+        }
+        Ok(())
     }
 
     async fn unlink(&self, operation: &'static str, id: &SessionId) -> Result<()> {
@@ -250,16 +267,10 @@ impl Store for RedisStore {
     }
 
     async fn clear(&self) -> Result<()> {
-        let mut scan = Scan::repeating(self, "clear");
-        while !scan.is_finished() {
-            // One command for each key: on a cluster they live in different slots.
-            let unlink = |page: &mut redis::Pipeline, key: &Vec<u8>| {
-                page.cmd("UNLINK").arg(key);
-            };
-            let (_, answers) = scan.turn(unlink).await?;
-            for answer in answers {
-                answer.map_err(|error| answer_error("clear", &error))?;
-            }
+        // A key whose slot moves from a master that is still to be asked to one that has been asked
+        // escapes the first walk.
+        for _ in 0..self.inner.connection.walks() {
+            self.unlink_all().await?;
         }
         Ok(())
     }
