@@ -36,6 +36,8 @@ pub(crate) trait Driver: Database {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Values<'a> {
     pub(crate) id: &'a str,
+    /// An id as it came from the table.
+    pub(crate) after: &'a [u8],
     pub(crate) data: &'a str,
     pub(crate) old: &'a str,
     pub(crate) expires: i64,
@@ -113,6 +115,8 @@ where
                     self.forget_idle();
                     return Err(failure);
                 }
+                // MySQL hangs up on whoever sends a packet that is too large.
+                Some(Reason::TooLarge) => return Err(failure),
                 Some(reason) if reason != Reason::Unavailable => {
                     connection.give_back();
                     return Err(failure);
@@ -178,10 +182,11 @@ where
 {
     let mut arguments = DB::Arguments::default();
     for parameter in &statement.parameters {
-        let text = match parameter {
-            Parameter::Id => values.id,
-            Parameter::Data => values.data,
-            Parameter::Old => values.old,
+        let bytes = match parameter {
+            Parameter::Id => values.id.as_bytes(),
+            Parameter::After => values.after,
+            Parameter::Data => values.data.as_bytes(),
+            Parameter::Old => values.old.as_bytes(),
             Parameter::Expires | Parameter::Now | Parameter::Limit => {
                 let number = match parameter {
                     Parameter::Expires => values.expires,
@@ -193,9 +198,10 @@ where
             }
         };
         if values.binary {
-            arguments.add(text.as_bytes())
+            arguments.add(bytes)
         } else {
-            arguments.add(text)
+            let text = std::str::from_utf8(bytes);
+            arguments.add(text.map_err(|error| sqlx::Error::Encode(error.into()))?)
         }
         .map_err(sqlx::Error::Encode)?;
     }

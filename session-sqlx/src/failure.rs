@@ -59,6 +59,11 @@ impl Failure {
         }
     }
 
+    /// What is wrong with a table, as its answers show.
+    pub(crate) fn of_table(reason: Reason) -> Self {
+        Self::Database { reason, code: None }
+    }
+
     /// What the database answered, if it did.
     pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
@@ -183,6 +188,16 @@ fn reason(reason: Reason) -> (ErrorKind, &'static str) {
         Reason::Zone => (
             ErrorKind::Config,
             "the server does not know the time zone that was set",
+        ),
+        Reason::Folding => (
+            ErrorKind::Config,
+            "the collation of the id column takes different ids for the same: make the column \
+             VARBINARY, or its collation utf8mb4_bin",
+        ),
+        Reason::LogFormat => (
+            ErrorKind::Config,
+            "the server's binlog_format is STATEMENT, which cannot log READ COMMITTED: make it \
+             ROW or MIXED",
         ),
         Reason::Unavailable => (ErrorKind::Unavailable, "the server cannot work just now"),
         Reason::Other => (ErrorKind::Other, ""),

@@ -22,6 +22,7 @@ pub(crate) struct Statements {
     pub(crate) ids: [Statement; 2],
     pub(crate) migrate: Vec<Statement>,
     pub(crate) check: Statement,
+    pub(crate) exact: Option<Statement>,
 }
 
 impl Statements {
@@ -47,6 +48,7 @@ impl Statements {
                 .map(|create| statement(create))
                 .collect(),
             check: statement(CHECK),
+            exact: dialect.exact.map(statement),
         }
     }
 }

@@ -9,8 +9,9 @@ use session_core::{
     SessionCookie, SessionId, Store, StoreStream, StoredExpiry, Swept, Touched,
 };
 
-use crate::dialect::{Dialect, Outcome};
+use crate::dialect::{Dialect, Outcome, Reason};
 use crate::driver::{Answer, Backend, Row, Values};
+use crate::failure::Failure;
 use crate::layout::Layout;
 use crate::statements::Statements;
 use crate::sweeper::Sweeper;
@@ -92,7 +93,7 @@ impl SqlxStore {
     }
 
     /// Creates the table and its index, unless they are there, and checks that the table has the
-    /// columns that this store needs.
+    /// columns that this store needs, and on MySQL that its collation tells all ids apart.
     ///
     /// Any number of processes may do this at the same time, and as often as they like. What is
     /// there already is left as it is: a table of an older installation works without an index.
@@ -101,7 +102,9 @@ impl SqlxStore {
     /// # Errors
     ///
     /// [`Config`](session_core::ErrorKind::Config) if the user may not create tables, or if there
-    /// is a table of another shape.
+    /// is a table of another shape, or one that takes `a` and `A` for the same id;
+    /// [`Unavailable`](session_core::ErrorKind::Unavailable) if somebody else holds a lock on the
+    /// table for ten seconds (on SQLite, for the connections' busy timeout).
     pub async fn migrate(&self) -> Result<()> {
         let Inner {
             backend,
@@ -112,7 +115,14 @@ impl SqlxStore {
         created.map_err(|failure| failure.of("migrate"))?;
         self.ask("migrate", &statements.check, Values::default())
             .await?;
-        Ok(())
+        let Some(exact) = &statements.exact else {
+            return Ok(());
+        };
+        let answer = self.ask("migrate", exact, Values::default()).await?;
+        match answer.rows.first().and_then(|row| row.number) {
+            Some(1) => Ok(()),
+            _ => Err(Failure::of_table(Reason::Folding).of("migrate")),
+        }
     }
 
     /// Starts a task that removes expired sessions every `interval`, for as long as the handle

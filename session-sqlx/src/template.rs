@@ -11,6 +11,8 @@ use crate::names::Names;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Parameter {
     Id,
+    /// The id after which a page begins.
+    After,
     Data,
     Old,
     Expires,
@@ -22,6 +24,7 @@ impl Parameter {
     fn of(word: &str) -> Option<Self> {
         Some(match word {
             "id" => Self::Id,
+            "after" => Self::After,
             "data" => Self::Data,
             "old" => Self::Old,
             "expires" => Self::Expires,

@@ -18,7 +18,7 @@ pub(crate) struct Walk<'a, T> {
     statements: &'a [Statement; 2],
     page: i64,
     /// The last id of the page before.
-    after: Option<String>,
+    after: Option<Vec<u8>>,
     ended: bool,
     ready: VecDeque<Result<T>>,
     item: fn(&SqlxStore, SessionId, Row) -> Result<T>,
@@ -70,7 +70,7 @@ impl<'a, T: Send + 'a> Walk<'a, T> {
     /// The next page.
     async fn turn(&mut self) -> Result<()> {
         let values = Values {
-            id: self.after.as_deref().unwrap_or_default(),
+            after: self.after.as_deref().unwrap_or_default(),
             limit: self.page,
             ..Values::default()
         };
@@ -78,15 +78,21 @@ impl<'a, T: Send + 'a> Walk<'a, T> {
         let answer = self.store.ask(self.operation, statement, values).await?;
         self.ended = i64::try_from(answer.rows.len()).is_ok_and(|rows| rows < self.page);
         for mut row in answer.rows {
-            let id = row.id.take().and_then(|id| String::from_utf8(id).ok());
-            let Some(text) = id else {
-                // There is no way to ask for what comes after it.
-                return Err(Error::new(ErrorKind::Decode, self.operation)
-                    .with_message("the id of a row is no text"));
+            let id = row.id.take().unwrap_or_default();
+            let item = match std::str::from_utf8(&id) {
+                Ok(id) => SessionId::new(id).and_then(|id| (self.item)(self.store, id, row)),
+                Err(_) => {
+                    let error = Error::new(ErrorKind::Decode, self.operation)
+                        .with_message("the id of a row is no text");
+                    if !self.store.inner().layout.binary {
+                        // There is no way to ask for what comes after it.
+                        return Err(error);
+                    }
+                    Err(error)
+                }
             };
-            let item = SessionId::new(&text).and_then(|id| (self.item)(self.store, id, row));
             self.ready.push_back(item);
-            self.after = Some(text);
+            self.after = Some(id);
         }
         Ok(())
     }

@@ -23,6 +23,8 @@ pub(crate) struct Dialect {
     pub(crate) create: &'static str,
     pub(crate) replace: &'static str,
     pub(crate) sweep: &'static str,
+    /// Asks whether the column of the ids tells any two of them apart, where that is in doubt.
+    pub(crate) exact: Option<&'static str>,
     /// What `create` and `replace` have done, from what the driver says of them.
     pub(crate) created: fn(&Done) -> bool,
     pub(crate) replaced: fn(&Done) -> Outcome,
@@ -43,11 +45,11 @@ pub(crate) const EXPIRED: &str = "SELECT 1 FROM {table} WHERE NOT ({live}) LIMIT
 /// read.
 pub(crate) const ALL: [&str; 2] = [
     "SELECT {end out}, {data out}, {sid} FROM {table} WHERE {live} ORDER BY {sid} LIMIT {limit}",
-    "SELECT {end out}, {data out}, {sid} FROM {table} WHERE {live} AND {sid} > {id} ORDER BY {sid} LIMIT {limit}",
+    "SELECT {end out}, {data out}, {sid} FROM {table} WHERE {live} AND {sid} > {after} ORDER BY {sid} LIMIT {limit}",
 ];
 pub(crate) const IDS: [&str; 2] = [
     "SELECT 1, NULL, {sid} FROM {table} WHERE {live} ORDER BY {sid} LIMIT {limit}",
-    "SELECT 1, NULL, {sid} FROM {table} WHERE {live} AND {sid} > {id} ORDER BY {sid} LIMIT {limit}",
+    "SELECT 1, NULL, {sid} FROM {table} WHERE {live} AND {sid} > {after} ORDER BY {sid} LIMIT {limit}",
 ];
 /// Fails unless the table has the columns, and the server knows the time zone.
 pub(crate) const CHECK: &str =
@@ -127,6 +129,10 @@ pub(crate) enum Reason {
     Damaged,
     Cancelled,
     Zone,
+    /// The column takes different ids for the same.
+    Folding,
+    /// The server's binary log cannot record statements at this isolation level.
+    LogFormat,
     Unavailable,
     Other,
 }

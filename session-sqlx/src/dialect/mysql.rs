@@ -24,6 +24,11 @@ pub(crate) const DIALECT: Dialect = Dialect {
               {json} = IF({same}, {data in}, {json}) \
               WHERE {sid} = {id} AND {live}",
     sweep: "DELETE FROM {table} WHERE NOT ({live}) LIMIT {limit}",
+    // The greatest of no ids has the column's collation, too. The default ones ignore case.
+    exact: Some(
+        "SELECT IF(COLLATION(MAX({sid})) = 'binary' OR RIGHT(COLLATION(MAX({sid})), 4) = '_bin', \
+         1, 0) FROM {table}",
+    ),
     created: |done| done.mark != 1,
     replaced: |done| match (done.rows, done.mark) {
         (0, _) => Outcome::Missing,
@@ -72,11 +77,15 @@ impl Driver for MySql {
         }
     }
 
-    /// A value that does not fit is an error and not cut, and a sweep does not lock what it only
-    /// looks at.
+    /// A value that does not fit is an error and not cut; a table that somebody is altering is
+    /// waited for in seconds, where the default is a day or a year; and a sweep does not lock what
+    /// it only looks at.
     async fn prepare(connection: &mut MySqlConnection) -> sqlx::Result<()> {
         connection
-            .execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')")
+            .execute(
+                "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
+                 SESSION lock_wait_timeout = 10",
+            )
             .await?;
         connection
             .execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
@@ -96,6 +105,7 @@ impl Driver for MySql {
             1153 | 1406 => Reason::TooLarge,
             1264 | 1292 | 1366 => Reason::Rejected,
             1021 | 1114 => Reason::Full,
+            1665 => Reason::LogFormat,
             1205 => Reason::Locked,
             1020 | 1213 => Reason::Undone,
             1290 | 1792 | 1836 => Reason::ReadOnly,

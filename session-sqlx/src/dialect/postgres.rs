@@ -23,6 +23,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
     // of an outer loop.
     sweep: "DELETE FROM {table} WHERE {sid} = ANY (ARRAY \
             (SELECT {sid} FROM {table} WHERE NOT ({live}) LIMIT {limit} FOR UPDATE SKIP LOCKED))",
+    exact: None,
     created: |done| done.rows > 0,
     replaced: |done| match done.mark {
         REPLACED => Outcome::Replaced,
@@ -67,8 +68,11 @@ pub(crate) const CONNECT_PG_SIMPLE: Layout = Layout {
 };
 
 /// `IF NOT EXISTS` alone fails when two processes come at the same time. The number means nothing;
-/// the lock ends with the transaction.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(7310594858329008499)";
+/// the lock ends with the transaction. Another process that is making the index of a large table
+/// needs more patience than one that has merely locked it.
+const LOCK: &str = "SET LOCAL lock_timeout = '10min'; \
+                    SELECT pg_advisory_xact_lock(7310594858329008499); \
+                    SET LOCAL lock_timeout = '10s'";
 
 impl Driver for Postgres {
     const BOUND_TO_RUNTIME: bool = true;

@@ -17,6 +17,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
               WHERE {sid} = {id} AND {live} AND {same}",
     sweep: "DELETE FROM {table} WHERE {sid} IN \
             (SELECT {sid} FROM {table} WHERE NOT ({live}) LIMIT {limit})",
+    exact: None,
     created: |done| done.rows > 0,
     replaced: |done| {
         if done.rows > 0 {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use futures_util::StreamExt;
 use session_core::{Clock, Created, ErrorKind, Store};
 use session_sqlx::{Database, Schema};
 
@@ -152,4 +153,44 @@ async fn what_an_old_column_cannot_hold_is_too_large() {
     let found = store.get(&id("x")).await.unwrap().unwrap();
     assert_eq!(found.json(), small.json());
     rows.drop_table().await;
+}
+
+/// The native table's ids are bytes, and any client can write some.
+#[tokio::test]
+async fn an_id_that_is_no_text_costs_no_other_row() {
+    for database in [Database::Sqlite, Database::Postgres, Database::MySql] {
+        let rows = rows(database, Schema::Native);
+        let store = crate::open(&rows).await;
+        for name in ["a", "b", "z"] {
+            let record = record(name, crate::in_an_hour());
+            store.set(&id(name), &record).await.unwrap();
+        }
+        let bytes = match database {
+            Database::Postgres => r"'\xff'",
+            _ => "X'ff'",
+        };
+        let update = format!(
+            "UPDATE {} SET id = {bytes} WHERE id = {}",
+            rows.table(),
+            rows.literal("b")
+        );
+        rows.execute(&update).await.unwrap();
+        let ids: Vec<_> = store.ids().collect().await;
+        let all: Vec<_> = store
+            .all()
+            .map(|item| item.map(|(id, _)| id))
+            .collect()
+            .await;
+        for found in [ids, all] {
+            let good: Vec<_> = found.iter().flatten().map(|id| id.as_str()).collect();
+            assert_eq!(good, ["a", "z"], "{database:?}");
+            let bad: Vec<_> = found
+                .iter()
+                .filter_map(|item| item.as_ref().err())
+                .collect();
+            assert_eq!(bad.len(), 1);
+            assert_eq!(bad[0].kind(), ErrorKind::Decode);
+        }
+        rows.drop_table().await;
+    }
 }

@@ -17,11 +17,7 @@ pub(crate) struct Rows {
 
 impl Rows {
     pub(crate) async fn execute(&self, sql: &str) -> sqlx::Result<()> {
-        let mut connection = self.connect().await?;
-        connection
-            .execute(sqlx::raw_sql(AssertSqlSafe(sql)))
-            .await
-            .map(drop)
+        self.hold(sql).await.map(drop)
     }
 
     pub(crate) async fn number(&self, sql: &str) -> sqlx::Result<i64> {
@@ -36,6 +32,15 @@ impl Rows {
         sqlx::query_scalar(AssertSqlSafe(sql))
             .fetch_one(&mut connection)
             .await
+    }
+
+    /// Runs `sql` on a connection that stays open, and keeps what it locks, as long as it lives.
+    pub(crate) async fn hold(&self, sql: &str) -> sqlx::Result<AnyConnection> {
+        let mut connection = self.connect().await?;
+        connection
+            .execute(sqlx::raw_sql(AssertSqlSafe(sql)))
+            .await?;
+        Ok(connection)
     }
 
     async fn connect(&self) -> sqlx::Result<AnyConnection> {
