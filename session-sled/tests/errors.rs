@@ -5,6 +5,8 @@ use std::path::Path;
 
 use session_core::{Data, Error, ErrorKind, Record, SessionCookie, SessionId, Store, Touched};
 use session_sled::{Flush, SledStore, sled};
+#[cfg(target_os = "linux")]
+use test_servers::SmallDisk;
 
 fn id() -> SessionId {
     SessionId::new("a session's id").unwrap()
@@ -113,43 +115,15 @@ async fn a_touch_leaves_the_data_of_another_write() {
     assert_eq!(found.json(), record("new").json());
 }
 
-/// A file system of 8 MiB, mounted in a namespace of its own, which takes root: this program is
-/// started again in there, with one test alone.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_an_error_and_loses_nothing() {
-    use std::process::Command;
-    const FULL: &str = "SESSION_SLED_TEST_SMALL_DISK";
-    if let Ok(path) = std::env::var(FULL) {
-        return pollster::block_on(fill(Path::new(&path)));
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let script = r#"mount -t tmpfs -o size=8m tmpfs "$1" && exec "$0" --exact --nocapture \
-        a_full_disk_is_an_error_and_loses_nothing"#;
-    let output = Command::new("unshare")
-        .args(["--mount", "--map-root-user", "sh", "-c", script])
-        .arg(std::env::current_exe().unwrap())
-        .arg(directory.path())
-        .env(FULL, directory.path())
-        .output()
-        .expect("NOT RUN: this test needs `unshare` (Debian: util-linux)");
-    let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{}{text}",
-        if text.contains("unshare: ") || text.contains("mount: ") {
-            "NOT RUN: a file system cannot be mounted here; run this as root, or allow user \
-             namespaces (sysctl kernel.unprivileged_userns_clone=1)\n"
-        } else {
-            ""
-        }
-    );
+    SmallDisk::with(16, |disk| pollster::block_on(fill(disk)));
 }
 
 #[cfg(target_os = "linux")]
-async fn fill(path: &Path) {
-    let directory = path.join("sessions");
+async fn fill(disk: &SmallDisk) {
+    let directory = disk.path().join("sessions");
     let builder = SledStore::builder().flush(Flush::EveryWrite);
     let store = builder.clone().open(&directory).await.unwrap();
     let numbered = |n: u32| SessionId::new(n.to_string()).unwrap();
@@ -172,11 +146,7 @@ async fn fill(path: &Path) {
     }
     drop(store);
     // With room, everything that had returned is there.
-    let remount = std::process::Command::new("mount")
-        .args(["-o", "remount,size=64m"])
-        .arg(path)
-        .status();
-    assert!(remount.unwrap().success());
+    disk.make_room();
     let store = builder.open(&directory).await.unwrap();
     for n in 0..written {
         let found = store.get(&numbered(n)).await.unwrap();

@@ -12,6 +12,9 @@ use crate::launch::user::{self, User};
 
 const SCRIPT: &str = include_str!("guard.sh");
 
+/// The variable that says where to put the servers' directories, if not where temporary files are.
+pub(crate) const DIRECTORY: &str = "SESSION_TEST_DIRECTORY";
+
 /// A directory, and the servers that run in it. Both go with this value, or with this process.
 #[derive(Debug)]
 pub(crate) struct Guard {
@@ -29,8 +32,11 @@ struct Shell {
 impl Guard {
     /// A new directory, for servers which run as `user` and are stopped with the signal `stop`.
     pub(crate) fn new(user: Option<User>, stop: &str) -> Result<Self> {
-        let directory =
-            user::directory(user)?.join(format!("test-servers-{}", crate::launch::word(8)?));
+        let parent = match std::env::var_os(DIRECTORY) {
+            Some(parent) => parent.into(),
+            None => user::directory(user)?,
+        };
+        let directory = parent.join(format!("test-servers-{}", crate::launch::word(8)?));
         DirBuilder::new().mode(0o700).create(&directory)?;
         let mut command = Command::new("sh");
         command

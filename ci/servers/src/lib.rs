@@ -30,6 +30,8 @@ mod launch;
 mod place;
 mod server;
 mod shared;
+mod small_disk;
 
 pub use kind::Kind;
 pub use server::{Node, Server};
+pub use small_disk::SmallDisk;

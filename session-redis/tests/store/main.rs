@@ -8,6 +8,7 @@ mod support;
 mod cluster;
 mod errors;
 mod expiry;
+mod full;
 mod link;
 mod pages;
 mod rows;

@@ -5,6 +5,7 @@
 mod support;
 
 mod errors;
+mod full;
 mod link;
 mod migrate;
 mod rows;
