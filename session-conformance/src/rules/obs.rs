@@ -1,5 +1,7 @@
 //! What an operator sees: `Debug`, and the load on the backend.
 
+use std::collections::BTreeMap;
+
 use session_core::{Created, Replaced};
 
 use crate::Rule;
@@ -68,12 +70,13 @@ async fn debug_of_the_store_holds_no_secrets(ctx: &Context) -> Result<(), Failur
 }
 
 async fn calls_are_one_round_trip(ctx: &Context) -> Result<(), Failure> {
-    let (h1, mut dear) = (&ctx.h1, Vec::new());
+    let (h1, mut cheapest) = (&ctx.h1, BTreeMap::new());
     let [set, gone, swapped] = ["set", "destroyed", "replaced"].map(|name| ctx.id(name));
     let (old, new) = (ctx.record("old"), ctx.record("new"));
-    // The first time may connect, prepare a statement or load a script.
-    for warm in [true, false] {
-        let name = |name: &str| ctx.id(&format!("{name}, {warm}"));
+    // The first time may connect, prepare a statement or load a script. In another one, the late
+    // answer to what the store asked in passing may count; not in all.
+    for turn in 0..4 {
+        let name = |name: &str| ctx.id(&format!("{name}, {turn}"));
         for id in [&set, &gone, &swapped] {
             h1.set(id, &old).await.ok()?;
         }
@@ -100,11 +103,17 @@ async fn calls_are_one_round_trip(ctx: &Context) -> Result<(), Failure> {
                 _ => continue,
             }
             let trips = ctx.space.hooks.round_trips().await?.saturating_sub(before);
-            if !warm && trips != 1 {
-                dear.push(format!("{call}: {trips}"));
+            if turn > 0 {
+                let least = cheapest.entry(call).or_insert(trips);
+                *least = trips.min(*least);
             }
         }
     }
+    cheapest.retain(|_, trips| *trips != 1);
+    let dear: Vec<_> = cheapest
+        .iter()
+        .map(|(call, trips)| format!("{call}: {trips}"))
+        .collect();
     ensure(
         dear.is_empty(),
         "one round trip for each call",
