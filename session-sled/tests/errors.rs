@@ -128,6 +128,7 @@ async fn fill(disk: &SmallDisk) {
     let store = builder.clone().open(&directory).await.unwrap();
     let numbered = |n: u32| SessionId::new(n.to_string()).unwrap();
     let text = |n: u32| format!("{n} {}", "x".repeat(5_000));
+    disk.leave(8);
     let mut written = 0;
     let error = loop {
         match store.set(&numbered(written), &record(&text(written))).await {

@@ -17,7 +17,7 @@ const MOUNT: &str = r#"mount -t tmpfs -o "mode=1777,size=$1m" tmpfs "$2" || exit
 shift 2
 if [ -n "$AS" ]; then exec unshare --map-user="$AS" --map-group="$AS" "$@"; else exec "$@"; fi"#;
 
-/// A file system of a few megabytes, a quarter of which can be set free.
+/// A file system of a few megabytes, and a ballast on it that can be thrown off.
 #[derive(Debug)]
 pub struct SmallDisk {
     path: PathBuf,
@@ -34,9 +34,7 @@ impl SmallDisk {
     /// `body`, if that panics.
     pub fn with(megabytes: u32, body: impl FnOnce(&Self)) {
         if let Some(path) = std::env::var_os(PATH) {
-            let disk = Self { path: path.into() };
-            disk.lay_ballast(megabytes / 4).expect("room for a quarter");
-            return body(&disk);
+            return body(&Self { path: path.into() });
         }
         let directory = std::env::temp_dir().join(format!("small-{}", word(8).expect("a name")));
         DirBuilder::new()
@@ -83,24 +81,32 @@ impl SmallDisk {
         &self.path
     }
 
-    /// Sets a quarter of it free.
+    /// Fills it with ballast, all but so many megabytes.
     ///
     /// # Panics
     ///
-    /// If that was done before.
+    /// If there is less room than that, or some ballast already.
+    pub fn leave(&self, megabytes: u64) {
+        let mut file = File::create_new(self.ballast()).expect("no ballast before");
+        let (part, mut laid) = ([0; 1 << 16], 0);
+        while let Ok(written) = file.write(&part) {
+            laid += written as u64;
+        }
+        let kept = laid.checked_sub(megabytes << 20);
+        file.set_len(kept.expect("so much room"))
+            .expect("a shorter file");
+    }
+
+    /// Throws the ballast off.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
     pub fn make_room(&self) {
         std::fs::remove_file(self.ballast()).expect("the ballast");
     }
 
     fn ballast(&self) -> PathBuf {
         self.path.join("ballast")
-    }
-
-    fn lay_ballast(&self, megabytes: u32) -> std::io::Result<()> {
-        let mut file = File::create_new(self.ballast())?;
-        for _ in 0..megabytes {
-            file.write_all(&[0; 1 << 20])?;
-        }
-        Ok(())
     }
 }

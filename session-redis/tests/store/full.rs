@@ -23,6 +23,7 @@ async fn fill(disk: &SmallDisk) {
     let numbered = |n: u32| id(&n.to_string());
     let text = |n: u32| format!("{n} {}", "x".repeat(20_000));
     let record = |n: u32| record(&text(n), HOUR);
+    disk.leave(8);
     let mut written = 0;
     let error = loop {
         match store.set(&numbered(written), &record(written)).await {

@@ -22,7 +22,7 @@ fn rows(database: Database, url: String) -> Rows {
 
 #[test]
 fn a_full_disk_under_sqlite_is_an_error_and_loses_nothing() {
-    SmallDisk::with(16, |disk| {
+    SmallDisk::with(32, |disk| {
         let file = disk.path().join("sessions.db");
         let url = format!("sqlite:{}?mode=rwc", file.display());
         run(fill(disk, &rows(Database::Sqlite, url), None));
@@ -32,7 +32,7 @@ fn a_full_disk_under_sqlite_is_an_error_and_loses_nothing() {
 /// Its log can grow so much that it has to give up, and to be started again.
 #[test]
 fn a_full_disk_under_postgres_is_an_error_and_loses_nothing() {
-    SmallDisk::with(112, |disk| {
+    SmallDisk::with(160, |disk| {
         let settings = [
             ("synchronous_commit", "on"),
             ("max_wal_size", "32MB"),
@@ -49,8 +49,8 @@ fn a_full_disk_under_postgres_is_an_error_and_loses_nothing() {
 
 #[test]
 fn a_full_disk_under_mariadb_is_an_error_and_loses_nothing() {
-    SmallDisk::with(240, |disk| {
-        let server = Server::start_with(Kind::MariaDb, &[("innodb_log_file_size", "8M")]).unwrap();
+    SmallDisk::with(320, |disk| {
+        let server = Server::start(Kind::MariaDb).unwrap();
         run(fill(
             disk,
             &rows(Database::MySql, server.url()),
@@ -76,6 +76,7 @@ async fn fill(disk: &SmallDisk, rows: &Rows, server: Option<&Server>) {
     let numbered = |n: u32| id(&n.to_string());
     let noise = noise();
     let text = |n: u32| format!("{n} {noise}");
+    disk.leave(16);
     let mut written = 0;
     let error = loop {
         let record = record(&text(written), in_an_hour());
