@@ -6,7 +6,8 @@ need_cargo
 need_servers
 
 if command -v cargo-nextest >/dev/null; then
-    tests=(cargo nextest run --locked --workspace --all-features)
+    # The tests that start a container each are those of the step compose.
+    tests=(cargo nextest run --locked --workspace --all-features -E 'not binary(container)')
 else
     tests=(cargo test --locked --workspace --all-features --lib --bins --tests --examples)
 fi
