@@ -11,10 +11,22 @@ pub(crate) struct Script {
     hash: LazyLock<String>,
 }
 
+/// The server's error as it is: 6.2 puts the place in the script before some.
+macro_rules! plain {
+    () => {
+        "\
+local function plain(failed)
+return redis.error_reply(string.match(failed.err, '^@[^:]+: %d+: %-(.-)%s*$') or failed.err)
+end
+"
+    };
+}
+
 /// Writes ARGV[2] if the value is ARGV[1]; ARGV[3] is the time to live in milliseconds, 0 for one
-/// that is over, -1 for none. Answers 0 missing, 1 something else is there, 2 written. `pcall` gives
-/// the server's errors as they are; 6.2 would put its own words around them.
-const REPLACE: &str = "\
+/// that is over, -1 for none. Answers 0 missing, 1 something else is there, 2 written.
+const REPLACE: &str = concat!(
+    plain!(),
+    "\
 local current = redis.pcall('GET', KEYS[1])
 if type(current) == 'table' then return current end
 if not current then return 0 end
@@ -23,13 +35,19 @@ local written
 if ARGV[3] == '0' then written = redis.pcall('UNLINK', KEYS[1])
 elseif ARGV[3] == '-1' then written = redis.pcall('SET', KEYS[1], ARGV[2])
 else written = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
-if type(written) == 'table' and written.err then return written end
-return 2";
+if type(written) == 'table' and written.err then return plain(written) end
+return 2"
+);
 
 /// `PERSIST` answers 0 for a key without a time to live as for one that is not there.
-const PERSIST: &str = "\
-if redis.call('PERSIST', KEYS[1]) == 1 then return 1 end
-return redis.call('EXISTS', KEYS[1])";
+const PERSIST: &str = concat!(
+    plain!(),
+    "\
+local kept = redis.pcall('PERSIST', KEYS[1])
+if type(kept) == 'table' then return plain(kept) end
+if kept == 1 then return 1 end
+return redis.call('EXISTS', KEYS[1])"
+);
 
 /// Reads the key, and gives it the time to live ARGV[2] (as above) if its value begins with ARGV[1]
 /// and has at most ARGV[3] milliseconds left (-1: however many). Answers the value, the time to live

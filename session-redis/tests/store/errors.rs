@@ -8,7 +8,7 @@ use session_redis::RedisStore;
 
 use test_servers::Kind;
 
-use crate::{HOUR, ask, builder, id, prefix, private, record, server, site, texts};
+use crate::{HOUR, ask, builder, cookie, id, prefix, private, record, server, site, texts};
 
 #[tokio::test]
 async fn a_wrong_password_is_a_config_error() {
@@ -206,11 +206,18 @@ async fn a_server_that_refuses_says_why() {
         ),
     ] {
         let _: String = admin.ask(&site::words(set)).await.unwrap();
-        for error in [
+        let mut errors = vec![
             store.set(&id("a"), &new).await.unwrap_err(),
             store.create(&id("b"), &new).await.unwrap_err(),
             store.replace(&id("a"), &old, &new).await.unwrap_err(),
-        ] {
+        ];
+        // A touch needs no memory.
+        if code != "OOM" {
+            for end in [None, Some(HOUR)] {
+                errors.push(store.touch(&id("a"), &cookie(end)).await.unwrap_err());
+            }
+        }
+        for error in errors {
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{code}: {error:?}");
             let texts = texts(&error);
             assert!(texts.contains(code), "{texts}");

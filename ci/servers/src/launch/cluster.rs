@@ -2,7 +2,7 @@
 
 use super::redis::{Group, IN_MEMORY, lines};
 use super::resp::Link;
-use super::{Failure, Launched, free_ports, until};
+use super::{Failure, Launched, free_port_pairs, until};
 use crate::Kind;
 
 const NODES: usize = 6;
@@ -11,14 +11,12 @@ const SLOTS: usize = 16_384;
 
 pub(crate) fn launch(settings: &[(&str, &str)]) -> Result<Launched, Failure> {
     let group = Group::new("redis-server")?;
-    let ports = free_ports::<{ 2 * NODES }>()?;
-    let (ports, bus) = ports.split_at(NODES);
+    let ports: [u16; NODES] = free_port_pairs()?;
     let mut nodes = Vec::new();
-    for (index, (port, bus)) in ports.iter().zip(bus).enumerate() {
+    for (index, port) in ports.iter().enumerate() {
         let mut lines = lines(&IN_MEMORY, settings);
         lines.extend([
             format!("port {port}"),
-            format!("cluster-port {bus}"),
             "cluster-enabled yes".into(),
             "cluster-config-file nodes.conf".into(),
             // Short, because tests wait for a failover; not so short that a busy machine makes one.
@@ -40,19 +38,16 @@ pub(crate) fn launch(settings: &[(&str, &str)]) -> Result<Launched, Failure> {
         ids.push(link.ask(&["CLUSTER", "MYID"])?);
         link.ask(&["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()])?;
         if index < MASTERS {
-            let first = index * SLOTS / MASTERS;
-            let last = (index + 1) * SLOTS / MASTERS - 1;
-            link.ask(&[
-                "CLUSTER",
-                "ADDSLOTSRANGE",
-                &first.to_string(),
-                &last.to_string(),
-            ])?;
+            // ADDSLOTSRANGE is younger than 6.2.
+            let slots = index * SLOTS / MASTERS..(index + 1) * SLOTS / MASTERS;
+            let slots: Vec<_> = slots.map(|slot| slot.to_string()).collect();
+            let mut words = vec!["CLUSTER", "ADDSLOTS"];
+            words.extend(slots.iter().map(String::as_str));
+            link.ask(&words)?;
         }
     }
-    for (port, bus) in ports.iter().zip(bus).skip(1) {
-        let (port, bus) = (port.to_string(), bus.to_string());
-        links[0].ask(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus])?;
+    for port in &ports[1..] {
+        links[0].ask(&["CLUSTER", "MEET", "127.0.0.1", &port.to_string()])?;
     }
     until("the cluster's meeting", || {
         let knows_all = format!("cluster_known_nodes:{NODES}");

@@ -186,6 +186,35 @@ fn free_ports<const N: usize>() -> Result<[u16; N]> {
     Ok(ports)
 }
 
+/// How far a cluster's port for its nodes is from the one for clients; 6.2 knows no other way.
+const BUS: u16 = 10_000;
+
+/// Free ports whose neighbours at the distance of [`BUS`] are free as well.
+fn free_port_pairs<const N: usize>() -> Result<[u16; N]> {
+    let (mut held, mut skipped) = (Vec::new(), Vec::new());
+    let mut ports = [0; N];
+    for port in &mut ports {
+        loop {
+            let bus = TcpListener::bind("127.0.0.1:0")?;
+            let below = bus.local_addr()?.port().saturating_sub(BUS);
+            match TcpListener::bind(("127.0.0.1", below)) {
+                Ok(listener) if below > 1_024 => {
+                    *port = below;
+                    held.push((listener, bus));
+                    break;
+                }
+                _ => skipped.push(bus),
+            }
+            if skipped.len() > 1_000 {
+                return Err(Error::other(
+                    "no two free ports have the distance of 10,000",
+                ));
+            }
+        }
+    }
+    Ok(ports)
+}
+
 /// A word of `bytes` random bytes, as hexadecimal digits.
 pub(crate) fn word(bytes: usize) -> Result<String> {
     let mut random = vec![0; bytes];
