@@ -1,15 +1,18 @@
 // The departures that one browser's random script does not meet, and the end of sessions: what
 // express-session does, and what is done here instead.
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { withProbes } from "./lib/campaign.js";
-import { sign } from "./lib/cookies.js";
+import { parse, sign, unsign } from "./lib/cookies.js";
 import { send } from "./lib/http.js";
+import { behindProxy } from "./lib/outage.js";
 import { outside } from "./lib/rows.js";
 import { servers } from "./lib/servers.js";
 
-const options = { secret: "keyboard cat", resave: false, saveUninitialized: false, cookie: { maxAge: 3_600_000 } };
+const HOUR = 3_600_000;
+const options = { secret: "keyboard cat", resave: false, saveUninitialized: false, cookie: { maxAge: HOUR } };
 const cookieOf = (answer) => answer.setCookies[0]?.split(";")[0];
 const set = (value) => ({ op: "set", key: "a", value });
 
@@ -70,25 +73,119 @@ story(
   },
 );
 
-test("10: a row that cannot be read is left alone, and its visitor gets a new session", async () => {
-  const look = await outside(servers.redis);
-  try {
-    await withProbes(servers.redis, { ...options, unset: "destroy" }, async ({ node, rust }) => {
-      for (const [probe, status, left] of [
-        [node, 500, null],
-        [rust, 200, "no JSON"],
-      ]) {
-        const id = `unreadable-${probe.runtime}-${process.pid}`;
-        await look.write(id, "no JSON", 60_000);
-        const cookie = `connect.sid=${encodeURIComponent(sign(id, options.secret))}`;
-        const answer = await send(probe, { headers: { cookie }, steps: [set(1)] });
-        assert.deepEqual([answer.status, (await look.texts([id]))[0]], [status, left], probe.runtime);
-      }
-    });
-  } finally {
-    await look.close();
-  }
-});
+story(
+  "13: a data key that Node erases with the next load is refused",
+  memory,
+  { node: [false, "kept", null], rust: [true, null, null] },
+  async (visit) => {
+    const key = "toString";
+    const first = await visit(null, set(1), { op: "set", key, value: "kept" }, { op: "get", key });
+    const second = await visit(cookieOf(first), { op: "get", key });
+    return [Boolean(first.results[1]?.error), first.results[2], second.results[0]];
+  },
+);
+
+/** Both runtimes over one Redis, in turn, beside a look at its rows and a way to cut it off. */
+function stored(title, changed, expected, tell) {
+  test(title, async () => {
+    const look = await outside(servers.redis);
+    const way = await behindProxy(servers.redis);
+    try {
+      await withProbes(way.url, { ...options, ...changed }, async (probes) => {
+        for (const [runtime, wanted] of Object.entries(expected)) {
+          const visit = (id, ...steps) => {
+            const cookie = id && `connect.sid=${encodeURIComponent(sign(id, options.secret))}`;
+            return send(probes[runtime], { headers: cookie ? { cookie } : {}, steps, alone: true });
+          };
+          const write = async (text) => {
+            const id = randomBytes(24).toString("base64url");
+            await look.write(id, text, HOUR);
+            return id;
+          };
+          const exists = async (id) => (await look.texts([id]))[0] !== null;
+          assert.deepEqual(await tell({ visit, write, exists, way }), wanted, runtime);
+        }
+      });
+    } finally {
+      await way.close();
+      await look.close();
+    }
+  });
+}
+
+const row = (left = HOUR) =>
+  JSON.stringify({
+    cookie: { originalMaxAge: HOUR, expires: new Date(Date.now() + left), httpOnly: true, path: "/" },
+    a: 1,
+  });
+const ofSessions = (text) => text.includes("sess:");
+
+stored(
+  "1: a store that cannot be asked is a 503",
+  {},
+  { node: [500, true], rust: [503, true] },
+  async ({ visit, write, exists, way }) => {
+    const id = await write(row());
+    way.cuts = ofSessions;
+    const { status } = await visit(id, { op: "get", key: "a" });
+    way.cuts = null;
+    return [status, await exists(id)];
+  },
+);
+
+for (const [how, ...steps] of [
+  ["in the end", set(1)],
+  ["in the handler", set(1), { op: "save" }],
+]) {
+  stored(
+    `1: nobody is told that a save has worked that has failed ${how}`,
+    {},
+    { node: [200, true, false], rust: [503, false, false] },
+    async ({ visit, exists, way }) => {
+      way.cuts = ofSessions;
+      const { status, setCookies } = await visit(null, ...steps);
+      way.cuts = null;
+      const id = setCookies.length > 0 && unsign(parse(setCookies[0]).value, options.secret);
+      return [status, id !== false, id !== false && (await exists(id))];
+    },
+  );
+}
+
+stored(
+  "8: a save does not write an end that is past",
+  {},
+  { node: [false, null], rust: [true, 2] },
+  async ({ visit, write, exists }) => {
+    const id = await write(row(-HOUR));
+    await visit(id, set(2), { op: "save" });
+    return [await exists(id), (await visit(id, { op: "get", key: "a" })).results[0]];
+  },
+);
+
+stored(
+  "10: a read that has failed once deletes nothing",
+  { unset: "destroy" },
+  { node: [500, false], rust: [503, true] },
+  async ({ visit, write, exists, way }) => {
+    const id = await write(row());
+    // The read alone: to destroy the session would work.
+    way.cuts = (text) => ofSessions(text) && !/DEL|UNLINK/i.test(text);
+    const { status } = await visit(id, { op: "get", key: "a" });
+    way.cuts = null;
+    return [status, await exists(id)];
+  },
+);
+
+stored(
+  "10: a row that cannot be read is left alone, and its visitor gets a new session",
+  { unset: "destroy" },
+  { node: [500, false], rust: [200, true] },
+  async ({ visit, write, exists }) => {
+    const id = await write("no JSON");
+    const { status } = await visit(id, set(1));
+    return [status, await exists(id)];
+  },
+);
 
 // The time is real here: where a request took so long that the end was near, the story is told again.
 for (const [title, wait, wanted] of [
