@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import * as generate from "./generate.js";
 import { start } from "./probes.js";
 import { Random } from "./random.js";
+import { outside } from "./rows.js";
 import { play } from "./run.js";
 import { shrink, shrinkOptions } from "./shrink.js";
 
@@ -56,6 +57,20 @@ async function batch(url, options, scripts, arrange) {
     const shown = small.map((request) => JSON.stringify(request)).join("\n");
     assert.fail(`SEED=${SEED}\noptions ${JSON.stringify(fewer)}\n${shown}\n${again.join("\n")}`);
   });
+}
+
+/** Plays scripts on a fleet of both: each request goes to either runtime, over one store. */
+export async function mixed(name, url, count) {
+  const look = await outside(url);
+  try {
+    await campaign(`mixed ${name}`, url, count, ({ node, rust }, random) => ({
+      node,
+      pick: () => (random.chance(0.5) ? rust : node),
+      rows: { node: look.get, other: look.get },
+    }));
+  } finally {
+    await look.close();
+  }
 }
 
 /** One probe of each runtime over the same store, for as long as `work` takes. */

@@ -78,9 +78,18 @@ class World {
     if (compare.found.length > 0) return compare.found;
 
     const story = this.story(request, here, cookies.id);
+    if (other.runtime === "rust" && story.covered) this.countReplaced(there);
     this.compareCookies(compare, story, a, b, since, other.runtime, cookies.present);
     if (compare.found.length === 0) await this.compareRows(compare, story, since, other.runtime);
     return compare.found;
+  }
+
+  /** Departures for which express-session was given other steps (`plan`), and that have come true. */
+  countReplaced(answers) {
+    for (const { step, result, refused } of answers) {
+      if (step?.op === "save" && !result?.error) this.departure(8);
+      if (refused && result?.error) this.departure(13);
+    }
   }
 
   /** What the answers tell of the request's session. */
