@@ -22,6 +22,7 @@ function story(title, store, expected, tell, changed = {}) {
     withProbes(store(), { ...options, ...changed }, async (probes) => {
       for (const [runtime, wanted] of Object.entries(expected)) {
         const visit = (cookie, ...steps) => send(probes[runtime], { headers: cookie ? { cookie } : {}, steps });
+        visit.to = (path, ...steps) => send(probes[runtime], { path, steps });
         assert.deepEqual(await tell(visit), wanted, runtime);
       }
     }),
@@ -84,6 +85,31 @@ story(
     const told = await around(visit, [set(1)], [], set(2), late, (stored) => stored?.a === 2);
     return [told.setCookies.length > 0, told.late[1]];
   },
+);
+
+story(
+  "3: a session that was regenerated is there until the response has gone",
+  memory,
+  { node: [false, false], rust: [true, false] },
+  async (visit) => {
+    const cookie = cookieOf(await visit(null, set(1)));
+    const store = { op: "store", id: unsign(cookie.slice(cookie.indexOf("=") + 1), options.secret) };
+    const first = await visit(cookie, { op: "regenerate" }, set(2), store);
+    const second = await visit(null, store);
+    return [first.results[2] !== null, second.results[0] !== null];
+  },
+);
+
+story(
+  "7: a path does not cover what begins with the same letters",
+  memory,
+  { node: [true, true], rust: [true, false] },
+  async (visit) => {
+    const told = [];
+    for (const path of ["/app/x", "/apple"]) told.push(cookieOf(await visit.to(path, set(1))) !== undefined);
+    return told;
+  },
+  { cookie: { maxAge: HOUR, path: "/app" } },
 );
 
 story(

@@ -19,8 +19,14 @@ packages() {
         npm ci --no-audit --no-fund --prefix ci/express
 }
 
+# Whether they are there, the native ones built.
+installed() {
+    npm ls --prefix ci/express >/dev/null 2>&1 &&
+        (cd ci/express && node -e 'require("sqlite3"); new (require("better-sqlite3"))(":memory:")') 2>/dev/null
+}
+
 installing=
-if ! npm ls --prefix ci/express >/dev/null 2>&1; then
+if ! installed; then
     if ! may_install; then missing "the packages of ci/express" "run npm ci --prefix ci/express"; fi
     need python3 python3
     need make make
