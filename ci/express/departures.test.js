@@ -35,15 +35,15 @@ const memory = () => "memory:";
  * A request that begins before another one and ends after it; answers with what came of the steps
  * `late` that it takes then. Only it knows the order in which things have happened: it looks at its
  * session first and into the store before `late`, and where that is not as it has to be, because
- * the machine was busy, all of it is done again with more time.
+ * the machine was busy, all of it is done again with more time. `beside` serves the other request.
  */
-async function around(visit, first, early, quick, late, happened) {
+async function around(visit, first, early, quick, late, happened, beside = visit) {
   for (let ms = 200; ; ms *= 2) {
     const cookie = cookieOf(await visit(null, ...first));
     const id = unsign(cookie.slice(cookie.indexOf("=") + 1), options.secret);
     const slow = visit(cookie, { op: "data" }, ...early, { op: "sleep", ms }, { op: "store", id }, ...late);
     await sleep(ms / 3);
-    await visit(cookie, quick);
+    await beside(cookie, quick);
     const answer = await slow;
     const [before, stored] = [answer.results[0], answer.results[early.length + 2]];
     const started = JSON.stringify(before) === JSON.stringify(Object.fromEntries(first.map(({ key, value }) => [key, value])));
@@ -75,6 +75,27 @@ story(
     return (await around(visit, [{ op: "set", key: "seed", value: 0 }], early, set(1), [], written)).data;
   },
 );
+
+// What the guide says of routes that must not lose updates.
+test("2: in a mixed fleet, it is a request to express-session that undoes what Rust has done meanwhile", () =>
+  withProbes(servers.redis, options, async ({ node, rust }) => {
+    const [ofNode, ofRust] = [node, rust].map(
+      (probe) =>
+        (cookie, ...steps) =>
+          send(probe, { headers: cookie ? { cookie } : {}, steps }),
+    );
+    for (const [runtime, slow, beside, revived, merged] of [
+      ["node", ofNode, ofRust, { a: 2 }, { seed: 0, b: 1 }],
+      ["rust", ofRust, ofNode, {}, { seed: 0, a: 1, b: 1 }],
+    ]) {
+      const gone = await around(slow, [set(1)], [], { op: "destroy" }, [set(2)], (row) => row === null, beside);
+      assert.deepEqual(gone.data, revived, `${runtime} after a logout`);
+      const early = [{ op: "set", key: "b", value: 1 }];
+      const first = [{ op: "set", key: "seed", value: 0 }];
+      const both = await around(slow, first, early, set(1), [], (row) => row?.a === 1, beside);
+      assert.deepEqual(both.data, merged, `${runtime} after a change`);
+    }
+  }));
 
 story(
   "9: a reload that finds another request's change is no change of its own",
