@@ -2,10 +2,10 @@
 // in Rust, both at once, and a change of the secret.
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
-import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { build, root } from "../example.js";
@@ -13,8 +13,11 @@ import { servers } from "./lib/servers.js";
 
 let guide;
 let folder;
+let started;
+let node;
 let program;
-let ports;
+/** Where the guide's ports are, for as long as a fleet is there. */
+const ports = {};
 
 /** The first code block of the guide that is called so. */
 function block(name) {
@@ -29,7 +32,13 @@ before(async () => {
   await writeFile(join(folder, "app.mjs"), block("js app.mjs"));
   await symlink(join(import.meta.dirname, "node_modules"), join(folder, "node_modules"));
   program = await build("migrated");
-  ports = { 3001: await freePort(), 3002: await freePort() };
+  // What the guide starts, each with its environment; all that differs is where and with what.
+  const [exported, ...lines] = block("sh").split("\n");
+  started = Object.fromEntries(
+    [...exported.replace(/^export /, "").matchAll(/(\w+)=("[^"]*"|\S+)/g)].map(([, name, value]) => [name, value.replaceAll('"', "")]),
+  );
+  node = lines[0].match(/^PORT=3001 (node) (.*)$/)?.slice(1);
+  assert.deepEqual([node, lines.slice(1)], [["node", "app.mjs"], ["PORT=3002 cargo run"]]);
 });
 
 after(() => rm(folder, { recursive: true, force: true }));
@@ -39,8 +48,30 @@ test("the guide's Rust program is the example", async () => {
   assert.ok(example.endsWith(`${block("rust,no_run")}\n`), "the block and examples/migrated.rs are the same");
 });
 
+test("the guide's Rust program needs no more than the guide's dependencies", async () => {
+  const project = join(folder, "moved");
+  await mkdir(join(project, "src"), { recursive: true });
+  const crates = ["session-core", "session-redis", "session-tower"];
+  // The profile and the directory of the workspace, so that what it has built already is taken.
+  const [, profile] = (await readFile(join(root, "Cargo.toml"), "utf8")).match(/^(\[profile\.dev\]\n(?:.+\n)*)/m);
+  const manifest = [
+    '[package]\nname = "moved"\nversion = "0.0.0"\nedition = "2024"\n[workspace]',
+    block("toml"),
+    profile,
+    "[patch.crates-io]",
+    ...crates.map((crate) => `${crate} = { path = ${JSON.stringify(join(root, crate))} }`),
+  ];
+  await writeFile(join(project, "Cargo.toml"), manifest.join("\n"));
+  await writeFile(join(project, "src/main.rs"), block("rust,no_run"));
+  // The versions that the workspace has: nothing is fetched.
+  await copyFile(join(root, "Cargo.lock"), join(project, "Cargo.lock"));
+  const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
+  const cargo = ["check", "--quiet", "--offline", "--target-dir", target];
+  await promisify(execFile)("cargo", cargo, { cwd: project, maxBuffer: 1 << 26 });
+});
+
 test("one visitor is served by both", async () => {
-  await fleet("keyboard-cat", async () => {
+  await fleet(started.SESSION_SECRETS, async () => {
     const lines = block("sh session").split("\n");
     assert.ok(lines.length > 5);
     for (const line of lines) {
@@ -48,7 +79,31 @@ test("one visitor is served by both", async () => {
       const answer = await curl(command);
       if (expected) assert.equal(answer.trim(), expected, line);
     }
+    // The row, found as the guide finds it.
+    const [, id] = (await readFile(join(folder, "jar"), "utf8")).match(/s%3A([^.]*)\./);
+    const [look, list] = ["redis-cli get sess:ID", "redis-cli --scan --pattern 'sess:*'"];
+    for (const command of [look, list]) assert.ok(guide.includes(`\`${command}\``), command);
+    assert.equal(JSON.parse(await redisCli(look.replace("ID", id))).views, 1);
+    const keys = (await redisCli(list.replaceAll("'", ""))).split("\n");
+    assert.ok(keys.includes(`sess:${id}`));
   });
+});
+
+test("with another secret on each side, the second line says 1 views", async () => {
+  await fleet(["one", "other"], async () => {
+    for (const port of [3001, 3002]) {
+      const answer = await curl(`curl -s -b apart -c apart http://127.0.0.1:${port}/`);
+      assert.equal(answer, "1 views, nobody\n");
+    }
+  });
+});
+
+test("the settings of SQLite that the guide asks for are those that the mixed fleets run with", async () => {
+  const stores = (await readFile(join(import.meta.dirname, "lib/stores.js"), "utf8")).replace("10_000", "10000");
+  for (const text of ['db.configure("busyTimeout", 10000)', "db.serialize()", 'client.pragma("busy_timeout = 10000")']) {
+    assert.ok(guide.includes(`\`${text}\``), `the guide has ${text}`);
+    assert.ok(stores.includes(text), `lib/stores.js has ${text}`);
+  }
 });
 
 test("a new secret, in the guide's three steps, signs nobody out", async () => {
@@ -74,35 +129,43 @@ test("a new secret, in the guide's three steps, signs nobody out", async () => {
 
 /** Both applications at once; `secrets` for both, or for Node and Rust in turn. */
 async function fleet(secrets, work) {
-  const [node, rust] = [secrets, secrets].map((both, side) => (Array.isArray(both) ? both[side] : both));
-  const running = await Promise.all([
-    run(process.execPath, ["app.mjs"], ports[3001], node),
-    run(program, [], ports[3002], rust),
+  const [ours, theirs] = [secrets, secrets].map((both, side) => (Array.isArray(both) ? both[side] : both));
+  const running = await Promise.allSettled([
+    run(process.execPath, node.slice(1), 3001, ours),
+    run(program, [], 3002, theirs),
   ]);
   try {
+    const broken = running.find(({ status }) => status === "rejected");
+    if (broken) throw broken.reason;
     await work();
   } finally {
-    await Promise.all(running.map((stop) => stop()));
+    await Promise.all(running.map(({ value: stop }) => stop?.()));
   }
 }
 
+/** Runs an application, whose port is to be the guide's `port`. */
 async function run(command, words, port, secrets) {
-  const child = spawn(command, words, {
-    cwd: folder,
-    env: { ...process.env, PORT: String(port), REDIS_URL: servers.redis, SESSION_SECRETS: secrets },
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  const ended = new Promise((resolve) => child.once("close", resolve));
-  let over = false;
-  ended.then(() => (over = true));
-  while (!(await answers(port))) {
-    assert.ok(!over, `${command} ended early`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let attempts = 5; ; attempts--) {
+    ports[port] = await freePort();
+    const values = { REDIS_URL: servers.redis, SESSION_SECRETS: secrets };
+    assert.deepEqual(Object.keys(values), Object.keys(started), "what the guide exports");
+    const child = spawn(command, words, {
+      cwd: folder,
+      env: { ...process.env, ...values, PORT: String(ports[port]) },
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    let over = false;
+    const ended = new Promise((resolve) => child.once("close", resolve)).then(() => (over = true));
+    while (!over && !(await answers(ports[port]))) await new Promise((resolve) => setTimeout(resolve, 20));
+    if (!over) {
+      return async () => {
+        child.kill("SIGKILL");
+        await ended;
+      };
+    }
+    // Another process may have got the port meanwhile.
+    assert.ok(attempts > 1, `${command} ended early`);
   }
-  return async () => {
-    child.kill("SIGKILL");
-    await ended;
-  };
 }
 
 function answers(port) {
@@ -117,6 +180,15 @@ async function curl(command) {
   const [name, ...words] = command.replace(/:(300[12])\//, (_, port) => `:${ports[port]}/`).split(" ");
   assert.equal(name, "curl");
   return (await promisify(execFile)(name, words, { cwd: folder })).stdout;
+}
+
+async function redisCli(command) {
+  const [name, ...words] = command.split(" ");
+  const { hostname, port, username, password, pathname } = new URL(servers.redis);
+  const where = ["-h", hostname, "-p", port || "6379", "-n", pathname.slice(1) || "0"];
+  if (username) where.push("--user", decodeURIComponent(username));
+  const env = { ...process.env, ...(password ? { REDISCLI_AUTH: decodeURIComponent(password) } : {}) };
+  return (await promisify(execFile)(name, [...where, ...words], { env })).stdout;
 }
 
 function freePort() {

@@ -3,13 +3,17 @@ import assert from "node:assert/strict";
 import * as generate from "./generate.js";
 import { start } from "./probes.js";
 import { Random } from "./random.js";
+import { outside } from "./rows.js";
 import { play } from "./run.js";
 import { shrink, shrinkOptions } from "./shrink.js";
 
 export const SEED = Number(process.env.SEED ?? Date.now() % 1e9);
 export const SCRIPTS = Number(process.env.SCRIPTS ?? 2000);
 const PER_OPTIONS = 50;
-const AT_ONCE = 8;
+/** So many sets of options are tried side by side: while the probes of one start, another one plays. */
+const LANES = 2;
+/** So many scripts of each play at the same time. */
+const AT_ONCE = 5;
 
 /** The departures that were met, by number, and how often. */
 export const seen = new Map();
@@ -20,14 +24,30 @@ export const seen = new Map();
  */
 export async function campaign(name, url, count, arrange) {
   const random = new Random([...name].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), SEED));
+  const batches = [];
   for (let done = 0; done < count; done += PER_OPTIONS) {
     const options = generate.options(random);
     const scripts = Array.from({ length: Math.min(PER_OPTIONS, count - done) }, () => ({
       script: generate.script(random, options),
       seed: random.int(2 ** 32),
     }));
-    await batch(url, options, scripts, arrange);
+    batches.push({ options, scripts });
   }
+  let failed = false;
+  const lane = async () => {
+    for (let next; !failed && (next = batches.shift()); ) {
+      try {
+        await batch(url, next.options, next.scripts, arrange);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  // To their ends, whatever comes of the others: they have probes to stop.
+  const ends = await Promise.allSettled(Array.from({ length: LANES }, lane));
+  const broken = ends.find(({ status }) => status === "rejected");
+  if (broken) throw broken.reason;
 }
 
 async function batch(url, options, scripts, arrange) {
@@ -56,6 +76,20 @@ async function batch(url, options, scripts, arrange) {
     const shown = small.map((request) => JSON.stringify(request)).join("\n");
     assert.fail(`SEED=${SEED}\noptions ${JSON.stringify(fewer)}\n${shown}\n${again.join("\n")}`);
   });
+}
+
+/** Plays scripts on a fleet of both: each request goes to either runtime, over one store. */
+export async function mixed(name, url, count) {
+  const look = await outside(url);
+  try {
+    await campaign(`mixed ${name}`, url, count, ({ node, rust }, random) => ({
+      node,
+      pick: () => (random.chance(0.5) ? rust : node),
+      rows: { node: look.get, other: look.get },
+    }));
+  } finally {
+    await look.close();
+  }
 }
 
 /** One probe of each runtime over the same store, for as long as `work` takes. */

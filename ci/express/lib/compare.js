@@ -11,11 +11,11 @@ export function settings(cookie) {
   return { ...rest, ends: expires === null || expires === false ? expires : "date" };
 }
 
-/** Whether two cookies have the same settings; a max age may have lost a few milliseconds. */
-export function sameSettings(a, b) {
+/** Whether two cookies have the same settings; a max age may have lost some milliseconds. */
+export function sameSettings(a, b, lost = 1_000) {
   const { originalMaxAge: one, ...rest } = settings(a);
   const { originalMaxAge: other, ...others } = settings(b);
-  return isDeepStrictEqual(rest, others) && near(one, other, 1_000);
+  return isDeepStrictEqual(rest, others) && near(one, other, lost);
 }
 
 function near(a, b, tolerance) {
@@ -61,7 +61,7 @@ export class Comparison {
       if (failed(node) !== failed(other) || !node !== !other) this.note(what, node, other);
       return;
     }
-    if (!sameSettings(node, other)) return this.note(what, node, other);
+    if (!sameSettings(node, other, this.slack)) return this.note(what, node, other);
     if (typeof node.expires === "string")
       hold.call(this, `${what}.expires`, Date.parse(node.expires) - since.node, Date.parse(other.expires) - since.other);
   }

@@ -19,7 +19,7 @@ export function options(random) {
 function cookie(random) {
   const some = (probability, fields) => (random.chance(probability) ? fields() : {});
   return {
-    ...some(0.6, () => ({ maxAge: random.pick([null, 60_000, HOUR, 30 * 24 * HOUR, 3_000_000_000, 1_500_000.75]) })),
+    ...some(0.6, () => ({ maxAge: random.pick([null, 600_000, HOUR, 30 * 24 * HOUR, 3_000_000_000, 1_500_000.75]) })),
     ...some(0.3, () => ({ path: random.pick(["/", "/app", "/app/"]) })),
     ...some(0.2, () => ({ domain: random.pick(["example.com", ".Example.com"]) })),
     ...some(0.2, () => ({ httpOnly: random.chance(0.5) })),
@@ -71,9 +71,9 @@ function step(random) {
     case "reserved":
       return { op: "set", key: random.pick(RESERVED), value: 1 };
     case "setMaxAge":
-      return { op, value: random.pick([null, 120_000, 7_200_000, 90_000.5, 4_000_000_000]) };
+      return { op, value: random.pick([null, 1_200_000, 7_200_000, 900_000.5, 4_000_000_000]) };
     case "setExpires":
-      return { op, value: random.pick([null, false, 180_000, 10_800_000]) };
+      return { op, value: random.pick([null, false, 1_800_000, 10_800_000]) };
     case "setCookie":
       return { op, fields: fields(random) };
     case "sleep":
@@ -96,7 +96,7 @@ function fields(random) {
     sameSite: random.pick([true, false, "lax", "STRICT", "none", null]),
     partitioned: random.chance(0.5),
     priority: random.pick(["low", "HIGH", null]),
-    maxAge: random.pick([null, 240_000]),
+    maxAge: random.pick([null, 2_400_000]),
     unknown: 1,
   };
   const chosen = Object.keys(all).filter(() => random.chance(0.25));

@@ -4,13 +4,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-/** Sends `steps`; the answer with the times at which it was asked for and came. */
-export function send(probe, { method = "POST", path = "/", headers = {}, steps = [], body = JSON.stringify(steps) }) {
+/**
+ * Sends `steps`; the answer with the times at which it was asked for and came. `alone`: over a
+ * connection of its own, because express-session's may be cut behind the answer.
+ */
+export function send(probe, { method = "POST", path = "/", headers = {}, steps = [], alone = false, body = JSON.stringify(steps) }) {
   return new Promise((resolve, reject) => {
     const sent = Date.now();
     const outgoing = request(
       {
-        agent,
+        agent: alone ? false : agent,
         host: "127.0.0.1",
         port: probe.port,
         method,

@@ -14,7 +14,7 @@ export function plan(steps) {
     if (op === "save") list.push({ step: { op: "touch" }, nodeOnly: true });
     // 13: keys that Node would erase are refused. What Node does to them is not worth repeating.
     const refused = op === "set" && RESERVED.has(step.key) && step.value !== undefined;
-    list.push({ step, index, nodeStep: refused ? { op: "refused" } : step });
+    list.push({ step, index, refused, nodeStep: refused ? { op: "refused" } : step });
     if (op === "regenerate" || op === "reload") {
       ask("id");
       ask("base", "cookie");

@@ -75,7 +75,7 @@ export async function outside(url) {
     case "sqlite": {
       const { path, preset } = parseSqlite(url);
       const client = new (require("better-sqlite3"))(path);
-      client.pragma("busy_timeout = 5000");
+      client.pragma("busy_timeout = 60000");
       const [column, expires, insert] =
         preset === "connect-sqlite3"
           ? ["expired", (text) => text, (left) => Date.now() + left]

@@ -6,6 +6,7 @@
 //! | `sled:DIRECTORY` | in a local directory, which is made if it is not there |
 //! | `redis://HOST:PORT/DATABASE` | Redis or Valkey, `redis://USER:PASSWORD@..` with a login |
 //! | `postgres://USER:PASSWORD@HOST:PORT/DATABASE` | PostgreSQL, with connect-pg-simple's table |
+//! | `postgres://..?time_zone=ZONE` | the same where Node's connections are on that zone, not on UTC |
 //! | `mysql://USER:PASSWORD@HOST:PORT/DATABASE` | MySQL or MariaDB, with express-mysql-session's table |
 //! | `sqlite:PATH` | a SQLite file with connect-sqlite3's table |
 //! | `sqlite:PATH?preset=better-sqlite3-session-store` | one with that store's table |
@@ -17,7 +18,7 @@ use std::time::Duration;
 use session_memory::MemoryStore;
 use session_redis::RedisStore;
 use session_sled::{Flush, SledStore};
-use session_sqlx::{Schema, SqlxStore};
+use session_sqlx::{Schema, SqlxStore, SqlxStoreBuilder};
 use session_tower::{Error, Store};
 
 /// What a store's URL may look like, for messages.
@@ -72,9 +73,12 @@ pub(crate) async fn open(url: &str) -> Result<Opened, String> {
             _sweeper: None,
         }),
         Some(("postgres" | "postgresql", _)) => {
-            sql(url, Schema::ConnectPgSimple, "PostgreSQL").await
+            let (url, zone) = url.split_once("time_zone=").unwrap_or((url, "UTC"));
+            let url = url.trim_end_matches(['?', '&']);
+            let builder = SqlxStore::builder().time_zone(zone);
+            sql(url, builder, "PostgreSQL").await
         }
-        Some(("mysql" | "mariadb", _)) => sql(url, Schema::ExpressMysqlSession, "MySQL").await,
+        Some(("mysql" | "mariadb", _)) => sql(url, SqlxStore::builder(), "MySQL").await,
         Some(("sqlite", rest)) => {
             let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
             let schema = match query {
@@ -86,7 +90,8 @@ pub(crate) async fn open(url: &str) -> Result<Opened, String> {
                         .to_owned());
                 }
             };
-            sql(&format!("sqlite:{path}?mode=rwc"), schema, "SQLite").await
+            let builder = SqlxStore::builder().schema(schema);
+            sql(&format!("sqlite:{path}?mode=rwc"), builder, "SQLite").await
         }
         Some((scheme, _)) => Err(format!(
             "there is no {scheme:?} store; the stores are: {URLS}"
@@ -95,8 +100,8 @@ pub(crate) async fn open(url: &str) -> Result<Opened, String> {
     }
 }
 
-async fn sql(url: &str, schema: Schema, database: &str) -> Result<Opened, String> {
-    let store = connected(SqlxStore::builder().schema(schema).connect(url).await)?;
+async fn sql(url: &str, builder: SqlxStoreBuilder, database: &str) -> Result<Opened, String> {
+    let store = connected(builder.connect(url).await)?;
     connected(store.migrate().await)?;
     Ok(Opened {
         _sweeper: Some(Box::new(store.sweeper(SWEEP_INTERVAL))),
