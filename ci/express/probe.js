@@ -44,7 +44,8 @@ function assign(cookie, fields) {
     throw new Error("expires must be a date, false or null");
   const date = typeof expires === "string" ? new Date(expires) : expires;
   if (date && Number.isNaN(date.getTime())) throw new Error("expires is not a date");
-  Object.assign(cookie, fields, "expires" in fields ? { expires: date } : {});
+  // In the order of the fields: of `maxAge`, `expires` and `originalMaxAge` the last one counts.
+  Object.assign(cookie, "expires" in fields ? { ...fields, expires: date } : fields);
 }
 
 const ops = {

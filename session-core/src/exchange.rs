@@ -75,6 +75,7 @@ impl Exchange {
         if shared.state().phase != Phase::NotLoaded {
             return Ok(());
         }
+        let asked = shared.config.clock().now();
         let found = match &shared.origin.cookie_id {
             Some(id) => self.read(id).await,
             None => Ok(None),
@@ -96,7 +97,7 @@ impl Exchange {
             Ok(Some((record, renewed))) => {
                 state.id.clone_from(&shared.origin.cookie_id);
                 state.adopt(record);
-                state.touched = renewed == Renewed::Touched;
+                state.moved = (renewed == Renewed::Touched).then_some(asked);
             }
             Ok(None) => state.start_live(cookie),
             Err(error) if self.is_lenient() => {
@@ -288,8 +289,7 @@ impl Exchange {
         if data_changed || state.settings_changed() || (options.resave && !state.written) {
             Work::Write
         } else if self.0.config.capabilities.touch
-            && !state.written
-            && !state.touched
+            && !state.moved_lately(options.clock.now())
             && self.touch_is_due(state, options.clock.now())
         {
             Work::Touch
@@ -335,10 +335,8 @@ impl Exchange {
             state.written
         } else {
             // With `touch_after`, the cookie moves when the row does.
-            let moved = state.written
-                || state.touched
-                || *work == Work::Touch
-                || !shared.config.capabilities.touch;
+            let moved =
+                state.moved.is_some() || *work == Work::Touch || !shared.config.capabilities.touch;
             (options.rolling && moved)
                 || state.settings_ever_changed()
                 || (state.data_ever_changed() && state.cookie.has_expires())
@@ -354,8 +352,9 @@ impl Exchange {
             );
             return Ok([None, None]);
         }
-        if !state.written && !state.touched && *work != Work::Touch {
-            state.cookie.touch(options.clock.now());
+        let now = options.clock.now();
+        if *work != Work::Touch && !state.moved_lately(now) {
+            state.cookie.touch(now);
         }
         let Some(id) = &state.id else {
             return Ok([None, None]);

@@ -656,6 +656,52 @@ fn a_read_touches_the_sessions_that_have_the_configured_max_age() {
 }
 
 #[test]
+fn a_slow_request_s_session_lasts_from_its_end_on() {
+    let store = Recorder::new(ONE_STEP);
+    let lifecycle = lifecycle(&store, |options| {
+        let cookie = CookieOptions::new().max_age(MINUTE);
+        options.cookie(cookie).rolling(true)
+    });
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let end = |store: &Recorder| {
+        let inner = store.inner();
+        inner.records.values().next().unwrap().expires().unwrap()
+    };
+    let slow = |session: Session| {
+        session.touch();
+        store.clock().advance(Duration::from_secs(2));
+    };
+    let expires = "Expires=Fri, 02 Jan 2026 03:05:07 GMT";
+    store.calls();
+    let response = visitor.visit(&lifecycle, slow);
+    assert_eq!(store.calls(), "get_and_touch touch");
+    assert_eq!(end(&store), store.clock().now() + MINUTE);
+    assert!(response.0[0].contains(expires), "{response:?}");
+
+    // Saved before the slow part, as well.
+    let response = visitor.visit_async(&lifecycle, async |session| {
+        session.insert("a", &1).unwrap();
+        session.save().await.unwrap();
+        store.clock().advance(Duration::from_secs(2));
+    });
+    assert_eq!(store.calls(), "get_and_touch replace touch");
+    assert_eq!(end(&store), store.clock().now() + MINUTE);
+    let expires = expires.replace(":07 ", ":09 ");
+    assert!(response.0[0].contains(&expires), "{response:?}");
+
+    // A new session's row is as old as the save, its cookie is not: so in express-session.
+    let mut visitor = Visitor::default();
+    let response = visitor.visit_async(&lifecycle, async |session| {
+        session.insert("a", &1).unwrap();
+        session.save().await.unwrap();
+        store.clock().advance(Duration::from_secs(2));
+    });
+    assert_eq!(store.calls(), "create");
+    let expires = expires.replace(":09 ", ":11 ");
+    assert!(response.0[0].contains(&expires), "{response:?}");
+}
+
+#[test]
 fn lazy_sessions_are_loaded_when_they_are_asked_for() {
     let store = Recorder::new(ALL);
     let lifecycle = lifecycle(&store, |options| options.lazy(true));

@@ -1,8 +1,11 @@
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::edits::{Edit, Edits};
 use crate::data::Data;
 use crate::{Record, SessionCookie, SessionId};
+
+/// A request that takes longer is slow: its session lasts from its end on, as in express-session.
+const LATELY: Duration = Duration::from_millis(500);
 
 /// Where a session stands within its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,7 @@ pub(crate) struct Retired {
 #[derive(Clone)]
 pub(crate) struct Draft {
     pub(crate) record: Record,
+    made: SystemTime,
     last_edit: u64,
     pub(crate) epoch: u64,
     data_changed: bool,
@@ -70,8 +74,8 @@ pub(crate) struct State {
     pub(crate) regenerated: bool,
     /// Whether this request has written the session under its present id.
     pub(crate) written: bool,
-    /// Whether the session was touched when it was read.
-    pub(crate) touched: bool,
+    /// When this request last moved the stored session's end, by reading or writing it.
+    pub(crate) moved: Option<SystemTime>,
     /// Whether this request has written changed data, and not taken the change back since.
     data_was_changed: bool,
     /// What the first write of changed data replaced; nothing, if the session was new.
@@ -101,7 +105,7 @@ impl State {
             discarded: Vec::new(),
             regenerated: false,
             written: false,
-            touched: false,
+            moved: None,
             data_was_changed: false,
             changed_from: None,
             settings_were_changed: false,
@@ -186,6 +190,7 @@ impl State {
         self.cookie = cookie;
         self.regenerated = true;
         self.written = false;
+        self.moved = None;
         self.version += 1;
         self.epoch += 1;
     }
@@ -249,6 +254,13 @@ impl State {
         !self.cookie.same_settings(before)
     }
 
+    /// Whether this request has moved the session's end so lately that moving it again would show
+    /// nowhere: cookies and most stores count in seconds.
+    pub(crate) fn moved_lately(&self, now: SystemTime) -> bool {
+        self.moved
+            .is_some_and(|at| now.duration_since(at).unwrap_or_default() < LATELY)
+    }
+
     /// Whether the data is another one than when the request began, written or not.
     pub(crate) fn data_ever_changed(&self) -> bool {
         self.data_was_changed || self.data_changed()
@@ -267,6 +279,7 @@ impl State {
         let cookie = self.cookie.clone();
         Draft {
             record: Record::new(cookie, self.data()),
+            made: now,
             last_edit: self.edits.last(),
             epoch: self.epoch,
             data_changed,
@@ -304,6 +317,7 @@ impl State {
         self.made_with = draft.record.cookie().clone();
         self.stored = Some(draft.record);
         self.written = true;
+        self.moved = Some(draft.made);
         self.settings_were_changed |= draft.settings_changed;
     }
 

@@ -30,80 +30,93 @@ pub(crate) fn max_age(session: &Session) -> Json {
 
 /// `cookie.maxAge = value`.
 pub(crate) fn set_max_age(session: &Session, value: &Json) -> Result<(), String> {
-    match value {
-        Json::Null => session.set_max_age(None),
-        Json::Bool(false) => session.expire_with_browser(),
-        // A `Duration` is not negative; the way round by the end is the same to express-session.
-        Json::Number(millis) if *millis < 0.0 => session.set_expires(Some(from_now(*millis))),
-        Json::Number(millis) => session.set_max_age(Some(duration(*millis))),
-        _ => return Err("maxAge must be a number or null".to_owned()),
-    }
-    Ok(())
+    session.update_cookie(|cookie| assign_max_age(cookie, value))
 }
 
 /// `cookie.expires =` this many milliseconds from now, `false` or `null`.
 pub(crate) fn set_expires(session: &Session, value: &Json) -> Result<(), String> {
-    match value {
-        Json::Null => session.set_expires(None),
-        Json::Bool(false) => session.expire_with_browser(),
-        Json::Number(millis) => session.set_expires(Some(from_now(*millis))),
-        _ => return Err("expires must be a number of milliseconds, false or null".to_owned()),
-    }
-    Ok(())
+    let now = Clock::system().now();
+    session.update_cookie(|cookie| match value {
+        Json::Number(millis) => {
+            cookie.set_expires(Some(from_now(*millis)), now);
+            Ok(())
+        }
+        value => assign_no_end(cookie, value)
+            .ok_or_else(|| "expires must be a number of milliseconds, false or null".to_owned()),
+    })
 }
 
-/// `Object.assign(cookie, fields)`. An `expires` is a date's text, `false` or `null`. Nothing is
-/// assigned if a field cannot be.
+/// `Object.assign(cookie, fields)`: of `maxAge`, `expires` and `originalMaxAge` the last one
+/// counts. An `expires` is a date's text, `false` or `null`. Nothing is assigned if a field cannot
+/// be.
 pub(crate) fn assign(session: &Session, fields: &Json) -> Result<(), String> {
     let Json::Object(fields) = fields else {
         return Err("setCookie needs fields to assign".to_owned());
     };
-    let Json::Object(mut members) = json(&session.cookie())? else {
+    let mut cookie = session.cookie();
+    for (key, value) in fields {
+        match key.as_str() {
+            "maxAge" => assign_max_age(&mut cookie, value)?,
+            "expires" => assign_expires(&mut cookie, value)?,
+            key => cookie = with_member(&cookie, key, value)?,
+        }
+    }
+    session.update_cookie(|current| *current = cookie);
+    Ok(())
+}
+
+fn assign_max_age(cookie: &mut SessionCookie, value: &Json) -> Result<(), String> {
+    let now = Clock::system().now();
+    match value {
+        // A `Duration` is not negative; the way round by the end is the same to express-session.
+        Json::Number(millis) if *millis < 0.0 => cookie.set_expires(Some(from_now(*millis)), now),
+        Json::Number(millis) => cookie.set_max_age(Some(duration(*millis)), now),
+        value => assign_no_end(cookie, value)
+            .ok_or_else(|| "maxAge must be a number, false or null".to_owned())?,
+    }
+    Ok(())
+}
+
+fn assign_expires(cookie: &mut SessionCookie, value: &Json) -> Result<(), String> {
+    if !matches!(value, Json::Text(_)) {
+        return assign_no_end(cookie, value)
+            .ok_or_else(|| "expires must be a date, false or null".to_owned());
+    }
+    let date = parse(&Json::Object(vec![("expires".to_owned(), value.clone())]))?
+        .expires()
+        .ok_or_else(|| "expires is not a date".to_owned())?;
+    cookie.set_expires(Some(date), Clock::system().now());
+    Ok(())
+}
+
+/// The cookie that ends with the browser. `None` if that is not what `value` says.
+fn assign_no_end(cookie: &mut SessionCookie, value: &Json) -> Option<()> {
+    match value {
+        Json::Null => cookie.set_expires(None, Clock::system().now()),
+        Json::Bool(false) => cookie.expire_with_browser(),
+        _ => return None,
+    }
+    Some(())
+}
+
+/// The cookie with another value of a member that its JSON has, or may have.
+fn with_member(cookie: &SessionCookie, key: &str, value: &Json) -> Result<SessionCookie, String> {
+    let Json::Object(mut members) = json(cookie)? else {
         return Err("the cookie is no object".to_owned());
     };
     let undefined = !members
         .iter()
         .any(|(key, _)| matches!(key.as_str(), "originalMaxAge" | "expires"));
-    for (key, value) in fields {
-        match (key.as_str(), value) {
-            ("maxAge", Json::Null | Json::Bool(false) | Json::Number(_)) => {}
-            ("maxAge", _) => return Err("maxAge must be a number or null".to_owned()),
-            ("expires", Json::Null | Json::Bool(false) | Json::Text(_)) => {}
-            ("expires", _) => return Err("expires must be a date, false or null".to_owned()),
-            _ => match members.iter_mut().find(|(known, _)| known == key) {
-                Some((_, old)) => *old = value.clone(),
-                None => members.push((key.clone(), value.clone())),
-            },
-        }
+    match members.iter_mut().find(|(known, _)| known == key) {
+        Some((_, old)) => *old = value.clone(),
+        None => members.push((key.to_owned(), value.clone())),
     }
     let mut cookie = parse(&Json::Object(members))?;
     if undefined && cookie.original_max_age().is_none() {
         // JSON has no `undefined`; a touch brings it back.
         cookie.touch(Clock::system().now());
     }
-    let dates = fields
-        .iter()
-        .map(|(key, value)| match (key.as_str(), value) {
-            ("expires", Json::Text(_)) => {
-                let one = Json::Object(vec![(key.clone(), value.clone())]);
-                let expires = parse(&one)?.expires();
-                expires
-                    .map(|expires| (key, value, Some(expires)))
-                    .ok_or_else(|| "expires is not a date".to_owned())
-            }
-            _ => Ok((key, value, None)),
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    session.update_cookie(|current| *current = cookie);
-    for (key, value, date) in dates {
-        match (key.as_str(), date) {
-            ("maxAge", _) => set_max_age(session, value)?,
-            ("expires", Some(date)) => session.set_expires(Some(date)),
-            ("expires", None) => set_expires(session, value)?,
-            _ => {}
-        }
-    }
-    Ok(())
+    Ok(cookie)
 }
 
 fn parse(cookie: &Json) -> Result<SessionCookie, String> {

@@ -3,7 +3,11 @@
 
 use std::fmt::{self, Write as _};
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// What is nested deeper keeps the text it came with.
+const DEEPEST: usize = 1_000;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Json {
@@ -13,11 +17,36 @@ pub(crate) enum Json {
     Text(String),
     List(Vec<Json>),
     Object(Vec<(String, Json)>),
+    /// As it came: it holds what only JavaScript can (half a surrogate pair), or is very deep.
+    Other(String),
 }
 
 impl Json {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| error.to_string())
+        let raw: &RawValue = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        Ok(Self::read(raw, 0))
+    }
+
+    /// Goes by the text of each value: numbers are rounded as JavaScript does, and those beyond
+    /// the largest double are infinite.
+    fn read(raw: &RawValue, depth: usize) -> Self {
+        let text = raw.get();
+        let inner = |raw: &RawValue| Self::read(raw, depth + 1);
+        let value = match text.as_bytes().first() {
+            _ if depth > DEEPEST => None,
+            Some(b'n') => Some(Self::Null),
+            Some(b't' | b'f') => Some(Self::Bool(text == "true")),
+            Some(b'"') => serde_json::from_str(text).ok().map(Self::Text),
+            Some(b'[') => serde_json::from_str::<Vec<&RawValue>>(text)
+                .ok()
+                .map(|items| Self::List(items.into_iter().map(inner).collect())),
+            Some(b'{') => serde_json::from_str::<Members<'_>>(text).ok().map(|found| {
+                let members = found.0.into_iter();
+                Self::Object(members.map(|(key, value)| (key, inner(value))).collect())
+            }),
+            _ => text.parse().ok().map(Self::Number),
+        };
+        value.unwrap_or_else(|| Self::Other(text.to_owned()))
     }
 
     /// A member of an object.
@@ -54,6 +83,7 @@ impl fmt::Display for Json {
             Self::Bool(value) => write!(f, "{value}"),
             Self::Number(number) => write_number(f, *number),
             Self::Text(text) => f.write_str(&quoted(text)),
+            Self::Other(text) => f.write_str(text),
             Self::List(items) => {
                 f.write_char('[')?;
                 for (index, item) in items.iter().enumerate() {
@@ -97,7 +127,7 @@ fn write_number(f: &mut fmt::Formatter<'_>, number: f64) -> fmt::Result {
 
 /// Where an object puts `key`: array indices come first, in ascending order; the others stay in
 /// the order in which they were first set.
-fn place(members: &[(String, Json)], key: &str) -> usize {
+fn place<T>(members: &[(String, T)], key: &str) -> usize {
     let Some(index) = array_index(key) else {
         return members.len();
     };
@@ -112,65 +142,32 @@ fn array_index(key: &str) -> Option<u32> {
     (index != u32::MAX && index.to_string() == key).then_some(index)
 }
 
-impl<'de> Deserialize<'de> for Json {
+/// The members of an object, in JavaScript's order. Of a key that occurs twice the last value counts.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(JsonVisitor)
+        deserializer.deserialize_map(MembersVisitor)
     }
 }
 
-struct JsonVisitor;
+struct MembersVisitor;
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "JavaScript has no other numbers"
-)]
-impl<'de> Visitor<'de> for JsonVisitor {
-    type Value = Json;
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
+        f.write_str("a JSON object")
     }
 
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
-        Ok(Json::Bool(value))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-        Ok(Json::Number(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-        Ok(Json::Number(value as f64))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-        Ok(Json::Number(value as f64))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
-        Ok(Json::Text(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(Json::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
-        let mut members: Vec<(String, Json)> = Vec::new();
-        while let Some((key, value)) = map.next_entry::<String, Json>()? {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members: Vec<(String, &RawValue)> = Vec::new();
+        while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
             match members.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, old)) => *old = value,
                 None => members.insert(place(&members, &key), (key, value)),
             }
         }
-        Ok(Json::Object(members))
+        Ok(Members(members))
     }
 }

@@ -91,7 +91,8 @@ async fn run(
         Ok(json) => (StatusCode::OK, json),
         Err(json) => (StatusCode::BAD_REQUEST, json),
     };
-    (status, [(header::CONTENT_TYPE, "application/json")], json).into_response()
+    let kind = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
+    (status, kind, json).into_response()
 }
 
 /// A variable that is set to nothing counts as not set.
