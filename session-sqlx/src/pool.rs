@@ -18,6 +18,9 @@ use tokio::time::timeout;
 use crate::driver::Driver;
 use crate::failure::Failure;
 
+/// How long to wait for a connection to say that it is still there.
+const PING_LIMIT: Duration = Duration::from_secs(1);
+
 /// The options of a [`Pool`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -71,12 +74,17 @@ impl<DB: Driver> Pool<DB> {
             let Ok(permit) = self.permits.acquire().await else {
                 unreachable!("the semaphore is never closed");
             };
-            while let Some(idle) = self.pop() {
+            if let Some(idle) = self.pop() {
                 let mut connection = idle.connection;
-                if idle.since.elapsed() < self.limits.trust || connection.ping().await.is_ok() {
+                if idle.since.elapsed() < self.limits.trust
+                    || matches!(timeout(PING_LIMIT, connection.ping()).await, Ok(Ok(())))
+                {
                     return Ok(Taken::new(self, permit, connection, false));
                 }
+                // What became of one that nobody used has become of the others.
+                self.forget_idle();
             }
+            self.make_room();
             let connected: sqlx::Result<DB::Connection> = async {
                 let mut connection = self.options.connect().await?;
                 DB::prepare(&mut connection).await?;
@@ -109,16 +117,28 @@ impl<DB: Driver> Pool<DB> {
         drop(idle);
     }
 
-    /// The connection that was used last and can be used here.
+    /// The connection that was used last and can be used here. Those of other runtimes are left
+    /// to them.
     fn pop(&self) -> Option<Idle<DB::Connection>> {
         let here = runtime::<DB>();
-        loop {
-            // Closed, if it is to be, when the lock is free again.
-            let idle = self.lock().pop()?;
-            if idle.runtime == here && idle.since.elapsed() < self.limits.idle {
-                return Some(idle);
-            }
-        }
+        let mut idle = self.lock();
+        let place = idle.iter().rposition(|idle| idle.runtime == here)?;
+        let found = idle.remove(place);
+        drop(idle);
+        (found.since.elapsed() < self.limits.idle).then_some(found)
+    }
+
+    /// Closes as many idle connections as it takes for one more; those that were used least lately,
+    /// if there are too many only because several runtimes have some.
+    fn make_room(&self) {
+        let most = self.limits.connections.max(1) as usize;
+        let used = most.saturating_sub(self.permits.available_permits());
+        let mut idle = self.lock();
+        let kept = most.saturating_sub(used).min(idle.len());
+        let surplus = idle.len() - kept;
+        let closed: Vec<_> = idle.drain(..surplus).collect();
+        drop(idle);
+        drop(closed);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Idle<DB::Connection>>> {
@@ -165,11 +185,18 @@ impl<'a, DB: Driver> Taken<'a, DB> {
 
     pub(crate) fn give_back(mut self) {
         if let Some(connection) = self.connection.take() {
-            self.pool.lock().push(Idle {
+            let mut idle = self.pool.lock();
+            idle.push(Idle {
                 connection,
                 since: Instant::now(),
                 runtime: runtime::<DB>(),
             });
+            // They lie in the order in which they were given back.
+            let limit = self.pool.limits.idle;
+            let old = idle.partition_point(|idle| idle.since.elapsed() >= limit);
+            let closed: Vec<_> = idle.drain(..old).collect();
+            drop(idle);
+            drop(closed);
         }
     }
 }

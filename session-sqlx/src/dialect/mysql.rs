@@ -24,10 +24,20 @@ pub(crate) const DIALECT: Dialect = Dialect {
               {json} = IF({same}, {data in}, {json}) \
               WHERE {sid} = {id} AND {live}",
     sweep: "DELETE FROM {table} WHERE NOT ({live}) LIMIT {limit}",
+    lock: None,
+    indexed: None,
     // The greatest of no ids has the column's collation, too. The default ones ignore case.
     exact: Some(
         "SELECT IF(COLLATION(MAX({sid})) = 'binary' OR RIGHT(COLLATION(MAX({sid})), 4) = '_bin', \
          1, 0) FROM {table}",
+    ),
+    // ON DUPLICATE KEY does nothing where no key forbids the second row.
+    unique: Some(
+        "SELECT COUNT(*) FROM (SELECT index_name FROM information_schema.statistics \
+         WHERE table_schema = IF('{schema hex}' = '', DATABASE(), _utf8mb4 X'{schema hex}') \
+         AND table_name = _utf8mb4 X'{table hex}' GROUP BY index_name \
+         HAVING COUNT(*) = 1 AND MAX(non_unique) = 0 AND MAX(sub_part) IS NULL \
+         AND MAX(column_name) = _utf8mb4 X'{sid hex}') AS keys_of_ids",
     ),
     created: |done| done.mark != 1,
     replaced: |done| match (done.rows, done.mark) {
@@ -38,10 +48,8 @@ pub(crate) const DIALECT: Dialect = Dialect {
 };
 
 pub(crate) const NATIVE: Layout = Layout {
-    create: &[
-        "CREATE TABLE IF NOT EXISTS {table} ({sid} VARBINARY(255) NOT NULL PRIMARY KEY, \
+    create: "CREATE TABLE IF NOT EXISTS {table} ({sid} VARBINARY(255) NOT NULL PRIMARY KEY, \
          {json} LONGBLOB NOT NULL, {end} BIGINT NOT NULL, KEY {index} ({end})) ENGINE=InnoDB",
-    ],
     ..PLAIN
 };
 
@@ -51,11 +59,11 @@ pub(crate) const EXPRESS_MYSQL_SESSION: Layout = Layout {
     id: "session_id",
     data: "data",
     end: "expires",
-    create: &["CREATE TABLE IF NOT EXISTS {table} \
+    create: "CREATE TABLE IF NOT EXISTS {table} \
          ({sid} VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, \
          {end} INT(11) UNSIGNED NOT NULL, \
          {json} MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, \
-         PRIMARY KEY ({sid})) ENGINE=InnoDB"],
+         PRIMARY KEY ({sid})) ENGINE=InnoDB",
     binary: false,
     same: "CAST({json} AS BINARY) = CAST({old} AS BINARY)",
     end_in: "{expires} DIV 1000",
@@ -77,14 +85,15 @@ impl Driver for MySql {
         }
     }
 
-    /// A value that does not fit is an error and not cut; a table that somebody is altering is
+    /// A value that does not fit is an error and not cut; a statement that has answered is
+    /// committed, whatever the server's default; a table that somebody is altering is
     /// waited for in seconds, where the default is a day or a year; and a sweep does not lock what
     /// it only looks at.
     async fn prepare(connection: &mut MySqlConnection) -> sqlx::Result<()> {
         connection
             .execute(
                 "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
-                 SESSION lock_wait_timeout = 10",
+                 SESSION lock_wait_timeout = 10, SESSION autocommit = 1",
             )
             .await?;
         connection

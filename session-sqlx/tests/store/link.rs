@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use session_conformance::Proxy;
 use session_core::{ErrorKind, Store};
 use session_sqlx::{Database, Schema};
+use test_servers::{Kind, Server};
 
 use crate::support::harness::server;
 use crate::{builder, id, in_an_hour, record, rows};
@@ -86,4 +87,71 @@ async fn an_operation_waits_for_a_connection_as_long_as_was_said() {
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
         assert!(started.elapsed() < Duration::from_secs(4));
     }
+}
+
+/// One runtime for each core, say. A connection of MySQL or PostgreSQL works on its own one alone.
+#[test]
+fn runtimes_that_take_turns_keep_their_connections() {
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    let runtimes = [runtime(), runtime(), runtime()];
+    for database in SERVERS {
+        let rows = rows(database, Schema::Native);
+        let server = server(database).unwrap().unwrap();
+        let proxy = Proxy::start(server.address()).unwrap();
+        let url = server.url_at(proxy.address());
+        for (most, connections) in [(10, 3), (2, 12)] {
+            let limited = builder(&rows).max_connections(most);
+            let store = limited.connect_lazily(&url).unwrap();
+            if most == 10 {
+                runtimes[0].block_on(store.migrate()).unwrap();
+            }
+            let before = proxy.connections();
+            for _ in 0..4 {
+                for runtime in &runtimes {
+                    let found = runtime.block_on(store.get(&id("x")));
+                    assert!(found.unwrap().is_none());
+                }
+            }
+            let made = proxy.connections() - before + u64::from(most == 10);
+            assert_eq!(made, connections, "{database:?}, {most} at most");
+        }
+        runtimes[0].block_on(rows.drop_table());
+    }
+}
+
+/// A firewall has forgotten the connections that nobody used, and says nothing.
+#[tokio::test]
+async fn connections_that_died_in_silence_cost_one_pause_and_no_failure() {
+    for database in SERVERS {
+        let rows = rows(database, Schema::Native);
+        let server = server(database).unwrap().unwrap();
+        let proxy = Proxy::start(server.address()).unwrap();
+        let careful = builder(&rows).trust_idle(Duration::ZERO);
+        let store = careful.connect(&server.url_at(proxy.address())).await;
+        let store = store.unwrap();
+        store.migrate().await.unwrap();
+        let (x, record) = (id("x"), record("a", in_an_hour()));
+        let many = (0..5).map(|_| store.set(&x, &record));
+        for done in futures_util::future::join_all(many).await {
+            done.unwrap();
+        }
+        proxy.freeze();
+        for _ in 0..5 {
+            store.set(&x, &record).await.unwrap();
+        }
+        rows.drop_table().await;
+    }
+}
+
+/// A server may be set up to begin a transaction with every statement, which nobody would end.
+#[tokio::test]
+async fn a_write_that_has_returned_is_committed_whatever_the_server_s_default() {
+    let server = Server::start_with(Kind::MariaDb, &[("autocommit", "0")]);
+    let server = server.unwrap_or_else(|why| panic!("{why}"));
+    let open = async || session_sqlx::connect(&server.url()).await.unwrap();
+    let store = open().await;
+    store.migrate().await.unwrap();
+    let record = record("a", in_an_hour());
+    store.set(&id("x"), &record).await.unwrap();
+    assert!(open().await.get(&id("x")).await.unwrap().is_some());
 }
