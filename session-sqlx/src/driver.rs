@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::future::Future;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{TryStreamExt, future};
 use sqlx::error::DatabaseError;
 use sqlx::{Arguments, ColumnIndex, Database, Decode, Either, Encode, Executor, IntoArguments};
 use sqlx::{Row as _, SqlStr, Type};
+use tokio::time::timeout;
 
 use crate::dialect::{Done, Reason};
 use crate::failure::Failure;
@@ -68,11 +70,14 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     async fn ask(&self, statement: &Statement, values: Values<'_>) -> Result<Answer, Failure>;
 
     /// Runs statements in one transaction.
-    async fn script(&self, statements: &[Statement]) -> Result<(), Failure>;
+    async fn script(&self, statements: &[&Statement]) -> Result<(), Failure>;
 
     /// Makes a connection, if there is none.
     async fn connect(&self) -> Result<(), Failure>;
 }
+
+/// How long a script may take: the index of a large table takes its time.
+const SCRIPT_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// How often a statement that was undone is sent again.
 const UNDONE_LIMIT: u32 = 5;
@@ -135,7 +140,7 @@ where
         }
     }
 
-    async fn script(&self, statements: &[Statement]) -> Result<(), Failure> {
+    async fn script(&self, statements: &[&Statement]) -> Result<(), Failure> {
         let mut connection = self.take().await?;
         let run = async {
             run::<DB>(&mut connection, SqlStr::from_static(DB::BEGIN)).await?;
@@ -144,7 +149,10 @@ where
             }
             run::<DB>(&mut connection, SqlStr::from_static("COMMIT")).await
         };
-        run.await.map_err(|error| Failure::talking::<DB>(&error))?;
+        match timeout(SCRIPT_LIMIT, run).await {
+            Ok(done) => done.map_err(|error| Failure::talking::<DB>(&error))?,
+            Err(_) => return Err(Failure::Late),
+        }
         connection.give_back();
         Ok(())
     }

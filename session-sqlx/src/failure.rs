@@ -194,6 +194,11 @@ fn reason(reason: Reason) -> (ErrorKind, &'static str) {
             "the collation of the id column takes different ids for the same: make the column \
              VARBINARY, or its collation utf8mb4_bin",
         ),
+        Reason::Repeating => (
+            ErrorKind::Config,
+            "the table may hold an id more than once: make the id column, whole and alone, its \
+             primary key",
+        ),
         Reason::LogFormat => (
             ErrorKind::Config,
             "the server's binlog_format is STATEMENT, which cannot log READ COMMITTED: make it \

@@ -16,7 +16,9 @@ pub(crate) struct Layout {
     pub(crate) data: &'static str,
     pub(crate) end: &'static str,
     /// What creates the table, safe to run again.
-    pub(crate) create: &'static [&'static str],
+    pub(crate) create: &'static str,
+    /// What creates the index of expiries, where that is a statement of its own; likewise.
+    pub(crate) index: Option<&'static str>,
     /// Ids and data are bound as bytes, not as text.
     pub(crate) binary: bool,
     /// The value of a new `data` column.

@@ -54,8 +54,13 @@ impl Names {
 
 /// The literal of a time zone's name.
 pub(crate) fn zone(name: &str) -> Result<String> {
-    let known = |character: char| character.is_ascii_alphanumeric() || "_/+-:".contains(character);
-    if name.is_empty() || name.len() > 64 || !name.chars().all(known) {
+    // +02:00 and UTC+2 are names, too, in POSIX's way: of zones to the west.
+    let (area, rest) = name.split_once('/').unwrap_or((name, ""));
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let known = area.starts_with(|c: char| c.is_ascii_alphabetic())
+        && area.chars().all(plain)
+        && rest.chars().all(|c| plain(c) || "/+-".contains(c));
+    if name.len() > 64 || !known {
         return Err(config(
             "the time zone must be a name such as Europe/Berlin, America/New_York or UTC",
         ));
@@ -103,7 +108,11 @@ mod tests {
     #[test]
     fn a_time_zone_is_a_name() {
         assert_eq!(zone("America/New_York").unwrap(), "'America/New_York'");
-        for bad in ["", "UTC'", "a b", "x;y", "\0", &"x".repeat(65)] {
+        assert_eq!(zone("Etc/GMT-2").unwrap(), "'Etc/GMT-2'");
+        let long = "x".repeat(65);
+        for bad in [
+            "", "UTC'", "a b", "x;y", "\0", "+02:00", "UTC+2", "<a>-2", "/x", &long,
+        ] {
             assert_eq!(zone(bad).unwrap_err().kind(), ErrorKind::Config);
         }
     }

@@ -20,9 +20,13 @@ pub(crate) struct Statements {
     /// The first page and the next ones.
     pub(crate) all: [Statement; 2],
     pub(crate) ids: [Statement; 2],
-    pub(crate) migrate: Vec<Statement>,
+    pub(crate) lock: Option<Statement>,
+    pub(crate) create_table: Statement,
+    pub(crate) create_index: Option<Statement>,
+    pub(crate) indexed: Option<Statement>,
     pub(crate) check: Statement,
     pub(crate) exact: Option<Statement>,
+    pub(crate) unique: Option<Statement>,
 }
 
 impl Statements {
@@ -42,13 +46,13 @@ impl Statements {
             expired: statement(EXPIRED),
             all: ALL.map(statement),
             ids: IDS.map(statement),
-            migrate: layout
-                .create
-                .iter()
-                .map(|create| statement(create))
-                .collect(),
+            lock: dialect.lock.map(statement),
+            create_table: statement(layout.create),
+            create_index: layout.index.map(statement),
+            indexed: dialect.indexed.map(statement),
             check: statement(CHECK),
             exact: dialect.exact.map(statement),
+            unique: dialect.unique.map(statement),
         }
     }
 }

@@ -19,6 +19,8 @@ use crate::template::Statement;
 use crate::walk::Walk;
 use crate::{Database, SqlxStoreBuilder};
 
+const MIGRATE: &str = "migrate";
+
 /// A session store on SQLite, PostgreSQL, MySQL or MariaDB.
 ///
 /// Clones share the connections. Opened by [`connect`](Self::connect) with express-session's usual
@@ -93,7 +95,7 @@ impl SqlxStore {
     }
 
     /// Creates the table and its index, unless they are there, and checks that the table has the
-    /// columns that this store needs, and on MySQL that its collation tells all ids apart.
+    /// columns that this store needs, and on MySQL that it tells all ids apart and has each once.
     ///
     /// Any number of processes may do this at the same time, and as often as they like. What is
     /// there already is left as it is: a table of an older installation works without an index.
@@ -102,27 +104,71 @@ impl SqlxStore {
     /// # Errors
     ///
     /// [`Config`](session_core::ErrorKind::Config) if the user may not create tables, or if there
-    /// is a table of another shape, or one that takes `a` and `A` for the same id;
-    /// [`Unavailable`](session_core::ErrorKind::Unavailable) if somebody else holds a lock on the
-    /// table for ten seconds (on SQLite, for the connections' busy timeout).
+    /// is a table of another shape, one that takes `a` and `A` for the same id, or one without a
+    /// unique index of its ids; [`Unavailable`](session_core::ErrorKind::Unavailable) if somebody
+    /// else holds a lock on the table for ten seconds (on SQLite, for the connections' busy
+    /// timeout) or is migrating for ten minutes; [`Timeout`](session_core::ErrorKind::Timeout) after
+    /// a quarter of an hour.
     pub async fn migrate(&self) -> Result<()> {
+        let statements = &self.0.statements;
+        if self.is_there().await? {
+            // Only what is missing: the table may be one of another schema on the search path, and
+            // even an index that is there already would wait for everybody who writes.
+            let indexed = match &statements.indexed {
+                Some(indexed) => self.answers_yes(indexed).await?,
+                None => false,
+            };
+            if !indexed && let Some(index) = &statements.create_index {
+                self.script([statements.lock.as_ref(), Some(index)]).await?;
+            }
+        } else {
+            let (table, index) = (&statements.create_table, statements.create_index.as_ref());
+            self.script([statements.lock.as_ref(), Some(table), index])
+                .await?;
+            self.is_there().await?;
+        }
+        for (question, otherwise) in [
+            (&statements.exact, Reason::Folding),
+            (&statements.unique, Reason::Repeating),
+        ] {
+            if let Some(question) = question
+                && !self.answers_yes(question).await?
+            {
+                return Err(Failure::of_table(otherwise).of(MIGRATE));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is a table; one of another shape is an error.
+    async fn is_there(&self) -> Result<bool> {
         let Inner {
             backend,
             statements,
+            clock,
             ..
         } = &*self.0;
-        let created = backend.script(&statements.migrate).await;
-        created.map_err(|failure| failure.of("migrate"))?;
-        self.ask("migrate", &statements.check, Values::default())
-            .await?;
-        let Some(exact) = &statements.exact else {
-            return Ok(());
+        let values = Values {
+            now: clock.now_millis(),
+            ..Values::default()
         };
-        let answer = self.ask("migrate", exact, Values::default()).await?;
-        match answer.rows.first().and_then(|row| row.number) {
-            Some(1) => Ok(()),
-            _ => Err(Failure::of_table(Reason::Folding).of("migrate")),
+        match backend.ask(&statements.check, values).await {
+            Ok(_) => Ok(true),
+            Err(failure) if failure.reason() == Some(Reason::NoTable) => Ok(false),
+            Err(failure) => Err(failure.of(MIGRATE)),
         }
+    }
+
+    async fn answers_yes(&self, question: &Statement) -> Result<bool> {
+        let answer = self.ask(MIGRATE, question, Values::default()).await?;
+        let number = answer.rows.first().and_then(|row| row.number);
+        Ok(number.is_some_and(|number| number > 0))
+    }
+
+    async fn script<const N: usize>(&self, statements: [Option<&Statement>; N]) -> Result<()> {
+        let statements: Vec<_> = statements.into_iter().flatten().collect();
+        let done = self.0.backend.script(&statements).await;
+        done.map_err(|failure| failure.of(MIGRATE))
     }
 
     /// Starts a task that removes expired sessions every `interval`, for as long as the handle

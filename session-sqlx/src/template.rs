@@ -112,6 +112,20 @@ impl Renderer<'_> {
                 }
                 self.quoted(&names.table);
             }
+            "schema hex" => {
+                let schema = names.schema.as_deref().unwrap_or_default();
+                self.hex(schema);
+            }
+            "table hex" => self.hex(&names.table),
+            "sid hex" => self.hex(&names.id),
+            // The index as a statement names it.
+            "index hex" => {
+                let (start, parameters) = (self.text.len(), self.parameters.len());
+                self.render("{schema.}{index}", "");
+                debug_assert_eq!(parameters, self.parameters.len());
+                let name = self.text.split_off(start);
+                self.hex(&name);
+            }
             "bare table" => self.quoted(&names.table),
             "index" => self.quoted(&format!("IDX_{}_{}", names.table, names.end)),
             "schema." => {
@@ -144,6 +158,13 @@ impl Renderer<'_> {
         }
         self.text.push('$');
         self.text.push_str(&(place + 1).to_string());
+    }
+
+    /// A name in a literal: nothing in it can end that.
+    fn hex(&mut self, name: &str) {
+        for byte in name.bytes() {
+            self.text.push_str(&format!("{byte:02x}"));
+        }
     }
 
     fn quoted(&mut self, name: &str) {

@@ -23,8 +23,15 @@ pub(crate) struct Dialect {
     pub(crate) create: &'static str,
     pub(crate) replace: &'static str,
     pub(crate) sweep: &'static str,
+    /// What comes first in a migration.
+    pub(crate) lock: Option<&'static str>,
+    /// Asks whether there is the index of expiries, where creating it would stop others although it
+    /// is there.
+    pub(crate) indexed: Option<&'static str>,
     /// Asks whether the column of the ids tells any two of them apart, where that is in doubt.
     pub(crate) exact: Option<&'static str>,
+    /// Asks whether an id can stand in the table only once, where the upsert does not say so.
+    pub(crate) unique: Option<&'static str>,
     /// What `create` and `replace` have done, from what the driver says of them.
     pub(crate) created: fn(&Done) -> bool,
     pub(crate) replaced: fn(&Done) -> Outcome,
@@ -73,7 +80,8 @@ pub(crate) const PLAIN: Layout = Layout {
     id: "id",
     data: "data",
     end: "expires",
-    create: &[],
+    create: "",
+    index: None,
     binary: true,
     data_in: "{data}",
     data_out: "{json}",
@@ -131,6 +139,8 @@ pub(crate) enum Reason {
     Zone,
     /// The column takes different ids for the same.
     Folding,
+    /// The column may have an id more than once.
+    Repeating,
     /// The server's binary log cannot record statements at this isolation level.
     LogFormat,
     Unavailable,

@@ -23,7 +23,13 @@ pub(crate) const DIALECT: Dialect = Dialect {
     // of an outer loop.
     sweep: "DELETE FROM {table} WHERE {sid} = ANY (ARRAY \
             (SELECT {sid} FROM {table} WHERE NOT ({live}) LIMIT {limit} FOR UPDATE SKIP LOCKED))",
+    lock: Some(LOCK),
+    // IF NOT EXISTS takes the table's lock before it looks.
+    indexed: Some(
+        "SELECT (to_regclass(convert_from('\\x{index hex}'::bytea, 'UTF8')) IS NOT NULL)::int::bigint",
+    ),
     exact: None,
+    unique: None,
     created: |done| done.rows > 0,
     replaced: |done| match done.mark {
         REPLACED => Outcome::Replaced,
@@ -33,12 +39,9 @@ pub(crate) const DIALECT: Dialect = Dialect {
 };
 
 pub(crate) const NATIVE: Layout = Layout {
-    create: &[
-        LOCK,
-        "CREATE TABLE IF NOT EXISTS {table} \
+    create: "CREATE TABLE IF NOT EXISTS {table} \
          ({sid} bytea NOT NULL PRIMARY KEY, {json} bytea NOT NULL, {end} bigint NOT NULL)",
-        "CREATE INDEX IF NOT EXISTS {index} ON {table} ({end})",
-    ],
+    index: Some("CREATE INDEX IF NOT EXISTS {index} ON {table} ({end})"),
     ..PLAIN
 };
 
@@ -48,12 +51,9 @@ pub(crate) const CONNECT_PG_SIMPLE: Layout = Layout {
     id: "sid",
     data: "sess",
     end: "expire",
-    create: &[
-        LOCK,
-        "CREATE TABLE IF NOT EXISTS {table} ({sid} varchar NOT NULL COLLATE \"default\" PRIMARY KEY, \
+    create: "CREATE TABLE IF NOT EXISTS {table} ({sid} varchar NOT NULL COLLATE \"default\" PRIMARY KEY, \
          {json} json NOT NULL, {end} timestamp(6) NOT NULL)",
-        "CREATE INDEX IF NOT EXISTS {index} ON {table} ({end})",
-    ],
+    index: Some("CREATE INDEX IF NOT EXISTS {index} ON {table} ({end})"),
     binary: false,
     data_in: "{data}::text::json",
     data_out: "{json}::text",

@@ -17,7 +17,10 @@ pub(crate) const DIALECT: Dialect = Dialect {
               WHERE {sid} = {id} AND {live} AND {same}",
     sweep: "DELETE FROM {table} WHERE {sid} IN \
             (SELECT {sid} FROM {table} WHERE NOT ({live}) LIMIT {limit})",
+    lock: None,
+    indexed: None,
     exact: None,
+    unique: None,
     created: |done| done.rows > 0,
     replaced: |done| {
         if done.rows > 0 {
@@ -30,11 +33,9 @@ pub(crate) const DIALECT: Dialect = Dialect {
 };
 
 pub(crate) const NATIVE: Layout = Layout {
-    create: &[
-        "CREATE TABLE IF NOT EXISTS {table} \
-         ({sid} BLOB NOT NULL PRIMARY KEY, {json} BLOB NOT NULL, {end} INTEGER NOT NULL)",
-        "CREATE INDEX IF NOT EXISTS {schema.}{index} ON {bare table} ({end})",
-    ],
+    create: "CREATE TABLE IF NOT EXISTS {table} \
+             ({sid} BLOB NOT NULL PRIMARY KEY, {json} BLOB NOT NULL, {end} INTEGER NOT NULL)",
+    index: Some("CREATE INDEX IF NOT EXISTS {schema.}{index} ON {bare table} ({end})"),
     end_out: "iif(typeof({end}) = 'integer', {end}, NULL)",
     ..PLAIN
 };
@@ -45,7 +46,8 @@ pub(crate) const CONNECT_SQLITE3: Layout = Layout {
     id: "sid",
     data: "sess",
     end: "expired",
-    create: &["CREATE TABLE IF NOT EXISTS {table} ({sid} PRIMARY KEY, {end}, {json})"],
+    create: "CREATE TABLE IF NOT EXISTS {table} ({sid} PRIMARY KEY, {end}, {json})",
+    index: None,
     binary: false,
     end_in: "CAST({expires} AS REAL)",
     end_out: "iif(typeof({end}) IN ('integer', 'real'), CAST({end} AS INTEGER), NULL)",
@@ -60,8 +62,9 @@ pub(crate) const BETTER_SQLITE3: Layout = Layout {
     id: "sid",
     data: "sess",
     end: "expire",
-    create: &["CREATE TABLE IF NOT EXISTS {table} \
-               ({sid} TEXT NOT NULL PRIMARY KEY, {json} JSON NOT NULL, {end} TEXT NOT NULL)"],
+    create: "CREATE TABLE IF NOT EXISTS {table} \
+               ({sid} TEXT NOT NULL PRIMARY KEY, {json} JSON NOT NULL, {end} TEXT NOT NULL)",
+    index: None,
     binary: false,
     end_in: "strftime('%Y-%m-%dT%H:%M:%fZ', {expires} / 1000.0, 'unixepoch')",
     end_out: "CAST(round((julianday({end}) - 2440587.5) * 86400000.0) AS INTEGER)",

@@ -1,5 +1,7 @@
 //! The migration.
 
+use std::time::{Duration, Instant};
+
 use session_core::{Clock, ErrorKind, Store};
 use session_sqlx::{Database, Schema};
 use sqlx::Connection as _;
@@ -134,26 +136,124 @@ async fn a_collation_that_folds_ids_is_a_config_error() {
     }
 }
 
-/// The servers count the seconds, on their own clocks.
+/// PostgreSQL counts ten seconds on its own clock; a MySQL table that is locked can not even be
+/// looked at, and the store's own limit comes first.
 #[tokio::test]
 async fn a_lock_on_the_table_is_not_waited_for_for_ever() {
     let wait = async |database: Database, lock: fn(&str) -> String| {
         let rows = rows(database, database.default_schema());
-        let store = open(&rows).await;
+        open(&rows).await;
+        let hasty = builder(&rows).response_timeout(Duration::from_secs(3));
+        let store = hasty.connect(&rows.url).await.unwrap();
+        if database == Database::Postgres {
+            // Without the index there is something to do, and writers are in its way.
+            let [_, _, end] = rows.columns();
+            let drop = format!("DROP INDEX \"IDX_{}_{end}\"", rows.table);
+            rows.execute(&drop).await.unwrap();
+        }
         let locked = rows.hold(&lock(&rows.table())).await.unwrap();
         let error = store.migrate().await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
-        assert!(error.to_string().contains("locked"), "{error}");
         locked.close().await.unwrap();
-        store.migrate().await.unwrap();
+        open(&rows).await.migrate().await.unwrap();
         rows.drop_table().await;
+        error
     };
-    tokio::join!(
-        wait(Database::Postgres, |table| format!(
-            "BEGIN; LOCK TABLE {table}"
-        )),
+    let (postgres, mysql) = tokio::join!(
+        wait(Database::Postgres, |table| {
+            format!("BEGIN; LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
+        }),
         wait(Database::MySql, |table| format!(
             "LOCK TABLES {table} WRITE"
         )),
     );
+    assert_eq!(postgres.kind(), ErrorKind::Unavailable, "{postgres:?}");
+    assert!(postgres.to_string().contains("locked"), "{postgres}");
+    assert_eq!(mysql.kind(), ErrorKind::Timeout, "{mysql:?}");
+}
+
+/// A second process that starts must not stop the first one's requests.
+#[tokio::test]
+async fn what_is_there_is_migrated_beside_those_who_write() {
+    for (database, schema) in EVERY {
+        if database == Database::Sqlite {
+            continue;
+        }
+        let rows = rows(database, schema);
+        let store = open(&rows).await;
+        rows.insert("x", "{}", 1_000).await.unwrap();
+        let begin = match database {
+            Database::MySql => "START TRANSACTION",
+            _ => "BEGIN",
+        };
+        let [_, _, end] = rows.columns();
+        let update = format!("{begin}; UPDATE {} SET {end} = {end}", rows.table());
+        let writing = rows.hold(&update).await.unwrap();
+        let started = Instant::now();
+        store.migrate().await.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(8));
+        writing.close().await.unwrap();
+        rows.drop_table().await;
+    }
+}
+
+/// Node's table is where everybody looks, and this user has a schema that comes before.
+#[tokio::test]
+async fn a_table_elsewhere_on_the_search_path_is_not_hidden_by_an_empty_one() {
+    let mut rows = rows(Database::Postgres, Schema::ConnectPgSimple);
+    let first = format!("first {}", &rows.table[5..15]);
+    let store = open(&rows).await;
+    store.set(&id("x"), &record("a", None)).await.unwrap();
+    rows.execute(&format!("CREATE SCHEMA \"{first}\""))
+        .await
+        .unwrap();
+    let path = format!("\"{first}\",public")
+        .replace('"', "%22")
+        .replace(' ', "%20");
+    let plain = rows.url.clone();
+    rows.url = format!("{plain}?options[search_path]={path}");
+    assert!(
+        rows.text("SHOW search_path")
+            .await
+            .unwrap()
+            .contains(&first)
+    );
+    let store = open(&rows).await;
+    assert!(store.get(&id("x")).await.unwrap().is_some());
+    rows.url = plain;
+    rows.drop_table().await;
+    rows.execute(&format!("DROP SCHEMA \"{first}\""))
+        .await
+        .unwrap();
+}
+
+/// Where no key forbids it, every `set` would add a row, and the oldest would be found.
+#[tokio::test]
+async fn a_table_without_a_key_of_its_ids_is_a_config_error() {
+    for (key, good) in [
+        ("KEY (session_id)", false),
+        ("UNIQUE KEY (session_id(20))", false),
+        ("PRIMARY KEY (session_id, expires)", false),
+        ("UNIQUE KEY (expires)", false),
+        ("PRIMARY KEY (session_id)", true),
+        ("KEY (session_id), UNIQUE KEY u (session_id)", true),
+    ] {
+        let rows = rows(Database::MySql, Schema::ExpressMysqlSession);
+        rows.execute(&format!(
+            "CREATE TABLE {} (session_id VARCHAR(128) COLLATE utf8mb4_bin NOT NULL, \
+             expires INT UNSIGNED NOT NULL, data MEDIUMTEXT, {key})",
+            rows.table()
+        ))
+        .await
+        .unwrap();
+        let store = builder(&rows).connect(&rows.url).await.unwrap();
+        match store.migrate().await {
+            Ok(()) => assert!(good, "{key}"),
+            Err(error) => {
+                assert!(!good, "{key}: {error:?}");
+                assert_eq!(error.kind(), ErrorKind::Config, "{key}: {error:?}");
+                assert!(error.to_string().contains("primary key"), "{key}: {error}");
+            }
+        }
+        rows.drop_table().await;
+    }
 }
