@@ -7,7 +7,7 @@ use crate::options::Options;
 use crate::plot::{Line, Plot};
 use crate::scenario::Scenario;
 use crate::sections::Results;
-use crate::servers;
+use crate::servers::Place;
 use crate::site::{self, SESSIONS, Site};
 use crate::stack::{STACKS, Stack, Store};
 use crate::table::{Cell, Spread, Table};
@@ -49,8 +49,8 @@ pub(crate) fn run(options: &Options) -> Result<Results, String> {
 }
 
 async fn measure(stack: Stack, options: &Options, curve: &mut Curve) -> Result<(), String> {
-    let url = servers::url(stack.store)?;
-    let server = Server::start(stack, &url, false, options.pinning, &[])?;
+    let place = Place::new(stack.store)?;
+    let server = Server::start(stack, &place.url(), &[], options.pinning, &[])?;
     let site = Site::open(server, stack, SESSIONS).await?;
     for (connections, (throughput, latency)) in CONNECTIONS.into_iter().zip(curve) {
         site.load(Scenario::Edit, connections, WARM_UP).await?;
