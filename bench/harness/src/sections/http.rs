@@ -59,12 +59,12 @@ async fn measure(
     options: &Options,
     samples: &mut Samples,
 ) -> Result<(), String> {
+    let place = Place::new(stack.store)?;
     for extend in [false, true] {
         let scenarios: Vec<_> = Scenario::of(stack, extend).collect();
         if scenarios.is_empty() {
             continue;
         }
-        let place = Place::new(stack.store)?;
         let flags = scenario::flags(extend);
         let server = Server::start(stack, &place.url(), flags, options.pinning, &[])?;
         let site = Site::open(server, stack, SESSIONS).await?;

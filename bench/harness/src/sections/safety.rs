@@ -38,12 +38,15 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Table>, String> {
     let mut trips = HashMap::new();
     for round in 0..options.rounds {
         for &store in &options.stores {
+            let place = Place::new(store)?;
             for (writes, ..) in WRITES {
                 eprintln!("round {}: {}, {writes}", round + 1, store.name());
-                let sample = runtime.block_on(measure(store, writes, round, options))?;
+                let measured = measure(store, &place, writes, round, options);
+                let sample = runtime.block_on(measured)?;
                 samples.entry((store, writes)).or_default().push(sample);
                 if round == 0 {
-                    let counted = runtime.block_on(count(store, writes, options))?;
+                    let counted = count(store, &place, writes, options);
+                    let counted = runtime.block_on(counted)?;
                     trips.insert((store, writes), counted);
                 }
             }
@@ -94,12 +97,12 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Table>, String> {
 
 async fn measure(
     store: Store,
+    place: &Place,
     writes: &str,
     round: usize,
     options: &Options,
 ) -> Result<Sample, String> {
     let stack = Stack::new(Program::Ours, store);
-    let place = Place::new(store)?;
     let flags = ["--writes", writes];
     let server = Server::start(stack, &place.url(), &flags, options.pinning, &[])?;
     let site = Site::open(server, stack, SESSIONS).await?;
@@ -110,10 +113,14 @@ async fn measure(
 }
 
 /// The round trips of one request.
-async fn count(store: Store, writes: &str, options: &Options) -> Result<f64, String> {
+async fn count(
+    store: Store,
+    place: &Place,
+    writes: &str,
+    options: &Options,
+) -> Result<f64, String> {
     let stack = Stack::new(Program::Ours, store);
-    let place = Place::new(store)?;
-    let Some(proxy) = Proxy::before(&place).await? else {
+    let Some(proxy) = Proxy::before(place).await? else {
         return Ok(0.0);
     };
     let flags = ["--writes", writes];

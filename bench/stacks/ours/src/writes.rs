@@ -13,15 +13,18 @@ use session_core::{
 pub(crate) struct Written {
     store: Arc<dyn Store>,
     how: Writes,
-    /// Somebody's.
-    other: SessionId,
 }
 
 impl Written {
     pub(crate) fn new(store: Arc<dyn Store>, how: Writes) -> Self {
-        let other = SessionId::random();
-        Self { store, how, other }
+        Self { store, how }
     }
+}
+
+/// Another session for each: if all wrote the same one, they would wait for one another.
+fn neighbour(id: &SessionId) -> SessionId {
+    let reversed: String = id.as_str().chars().rev().collect();
+    SessionId::new(reversed).expect("as good an id as the other")
 }
 
 /// What somebody else makes of a session: a key of its own says which views it has seen. `None` if
@@ -86,14 +89,14 @@ impl Store for Written {
 
     async fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
         let whose = match self.how {
-            Writes::Company => Some(&self.other),
-            Writes::Conflict => Some(id),
+            Writes::Company => Some(neighbour(id)),
+            Writes::Conflict => Some(id.clone()),
             Writes::Usual | Writes::Safe | Writes::Plain => None,
         };
-        if let Some(id) = whose
+        if let Some(whose) = whose
             && let Some(changed) = changed(old)
         {
-            self.store.set(id, &changed).await?;
+            self.store.set(&whose, &changed).await?;
         }
         self.store.replace(id, old, new).await
     }

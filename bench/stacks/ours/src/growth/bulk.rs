@@ -1,6 +1,7 @@
 //! Filling a store, behind its back where that is quicker.
 
 use std::ops::Range;
+#[cfg(feature = "sled")]
 use std::path::Path;
 use std::sync::Arc;
 
