@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use serde_json::Value;
+
 use crate::machine::Pinning;
 use crate::stack::{Program, Stack};
 
@@ -30,11 +32,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a stack on the server's CPU; `wrapper` comes before its command, such as a profiler.
+    /// Starts a stack on the server's CPU; `flags` follow its arguments, and `wrapper` comes before
+    /// its command, such as a profiler.
     pub(crate) fn start(
         stack: Stack,
         url: &str,
-        extend: bool,
+        flags: &[&str],
         pinning: Pinning,
         wrapper: &[&str],
     ) -> Result<Self, String> {
@@ -45,9 +48,7 @@ impl Server {
         if !url.is_empty() {
             words.extend(["--url".to_owned(), url.to_owned()]);
         }
-        if extend {
-            words.push("--extend".to_owned());
-        }
+        words.extend(flags.iter().map(|&flag| flag.to_owned()));
         let mut child = Command::new(&words[0])
             .args(&words[1..])
             .env("NODE_ENV", "production")
@@ -90,6 +91,28 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What a program finds when it measures its store by itself, `--micro OPERATION SESSIONS THREADS`.
+/// A process of its own for each measurement, so that none inherits another's heap.
+pub(crate) fn micro(
+    pinning: Pinning,
+    stack: Stack,
+    url: &str,
+    micro: [&str; 3],
+) -> Result<Value, String> {
+    let mut words = pinning.micro_prefix();
+    words.extend(command(stack.program));
+    let arguments = [stack.store.name(), "--url", url, "--micro"];
+    let output = Command::new(&words[0])
+        .args(&words[1..])
+        .args(arguments.iter().chain(&micro))
+        .output()
+        .map_err(|error| format!("{}: {error}", words[0]))?;
+    serde_json::from_slice(&output.stdout).map_err(|_| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        format!("{}, {}: {said}", stack.name(), micro[0])
+    })
 }
 
 fn read_port(output: impl std::io::Read) -> Option<u16> {

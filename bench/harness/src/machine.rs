@@ -76,6 +76,7 @@ pub(crate) fn describe() -> Value {
         "node": output("node", &["--version"]),
         "redis-server": output("redis-server", &["--version"]),
         "postgres": output("/usr/lib/postgresql/15/bin/postgres", &["--version"]),
+        "mariadbd": output("mariadbd", &["--version"]),
         "libraries": libraries(),
     })
 }
@@ -107,13 +108,19 @@ fn libraries() -> Value {
         "pg",
     ];
     let mut found = Map::new();
-    let lock = include_str!("../../Cargo.lock");
+    let locks = [
+        include_str!("../../Cargo.lock"),
+        include_str!("../../stacks/tower-sessions/Cargo.lock"),
+    ];
     for name in NAMES {
-        let versions: Vec<_> = lock
-            .split("[[package]]")
+        let mut versions: Vec<_> = locks
+            .iter()
+            .flat_map(|lock| lock.split("[[package]]"))
             .filter(|package| package.contains(&format!("\nname = \"{name}\"\n")))
             .filter_map(|package| package.split("version = \"").nth(1)?.split('"').next())
             .collect();
+        versions.sort_unstable();
+        versions.dedup();
         found.insert(name.to_owned(), versions.join(", ").into());
     }
     let lock = include_str!("../../stacks/express/package-lock.json");

@@ -9,6 +9,7 @@ mod machine;
 mod options;
 mod plot;
 mod proxy;
+mod results;
 mod scenario;
 mod sections;
 mod servers;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::options::Options;
+use crate::plot::Plot;
 use crate::sections::Results;
 use crate::table::Table;
 
@@ -52,6 +54,7 @@ fn run(options: &Options) -> Result<(), String> {
         }
         if let Some(directory) = &options.results {
             write(directory, section.name(), &machine, &results)
+                .and_then(|()| show(directory, section.name(), &results.plots))
                 .map_err(|error| format!("{}: {error}", directory.display()))?;
         }
     }
@@ -84,4 +87,48 @@ fn write(
     let json = json!({ "machine": machine, "tables": tables });
     let json = serde_json::to_string_pretty(&json)? + "\n";
     std::fs::write(directory.join(format!("{section}.json")), json)
+}
+
+/// Shows a section's plots in the README above the results, between the comments that wait for them.
+fn show(directory: &std::path::Path, section: &str, plots: &[Plot]) -> std::io::Result<()> {
+    let (Some(above), Some(name)) = (directory.parent(), directory.file_name()) else {
+        return Ok(());
+    };
+    let readme = above.join("README.md");
+    let Ok(text) = std::fs::read_to_string(&readme) else {
+        return Ok(());
+    };
+    let mut shown = format!("`bench/run {section}`:\n\n");
+    for plot in plots {
+        let path = format!("{}/{}.svg", name.display(), plot.file);
+        shown.push_str(&format!("![{}, {}]({path})\n", plot.title, plot.y));
+    }
+    match between(&text, section, &shown) {
+        Some(text) if !plots.is_empty() => std::fs::write(readme, text),
+        _ => Ok(()),
+    }
+}
+
+/// `text` with something else between `<!-- SECTION -->` and `<!-- /SECTION -->`, if it has these.
+fn between(text: &str, section: &str, shown: &str) -> Option<String> {
+    let (open, close) = (
+        format!("<!-- {section} -->\n"),
+        format!("<!-- /{section} -->"),
+    );
+    let (before, rest) = text.split_once(&open)?;
+    let (_, after) = rest.split_once(&close)?;
+    Some(format!("{before}{open}{shown}{close}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::between;
+
+    #[test]
+    fn plots_replace_those_of_an_earlier_run_and_nothing_else() {
+        let text = "a\n<!-- x -->\nold\n<!-- /x -->\nb\n<!-- y -->\n<!-- /y -->\n";
+        let expected = "a\n<!-- x -->\nnew\n<!-- /x -->\nb\n<!-- y -->\n<!-- /y -->\n";
+        assert_eq!(between(text, "x", "new\n").as_deref(), Some(expected));
+        assert_eq!(between(text, "z", "new\n"), None);
+    }
 }

@@ -8,10 +8,11 @@ use crate::sections::Section;
 use crate::stack::{Program, Stack, Store};
 
 const USAGE: &str = "\
-usage: bench/run [--quick] [--rounds N] [--seconds S] [--only PROGRAM,..]
-                 [--stores STORE,..] [SECTION..]
+usage: bench/run [--quick] [--build] [--rounds N] [--seconds S] [--only PROGRAM,..]
+                 [--stores STORE,..] [--growth-to N] [--many] [--results DIRECTORY] [SECTION..]
 
-Measures, prints the tables and writes them to bench/results. The sections, all of them by default:
+--build builds what is measured, and ends. --growth-to ends the growth there; --many takes it to
+10,000,000 sessions in memory and on sled. Measures, prints the tables and writes them to bench/results. The sections, all of them by default:
 
 ";
 
@@ -20,6 +21,10 @@ pub(crate) struct Options {
     pub(crate) sections: Vec<Section>,
     /// Checks what no other process can disturb, and measures nothing.
     pub(crate) quick: bool,
+    /// Growth goes on to ten million sessions where there is nothing but this machine's memory or
+    /// disk.
+    pub(crate) many: bool,
+    growth_to: Option<usize>,
     pub(crate) rounds: usize,
     /// How long one stack is under one kind of load.
     pub(crate) duration: Duration,
@@ -35,8 +40,10 @@ impl Options {
         let mut options = Self {
             sections: Vec::new(),
             quick: false,
+            many: false,
+            growth_to: None,
             rounds: 3,
-            duration: Duration::from_secs(3),
+            duration: Duration::from_secs(1),
             programs: Program::ALL.to_vec(),
             stores: Store::ALL.to_vec(),
             pinning: Pinning::choose(),
@@ -45,6 +52,9 @@ impl Options {
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--quick" => options.quick = true,
+                "--many" => options.many = true,
+                "--growth-to" => options.growth_to = Some(number(&word, words.next())?),
+                "--results" => options.results = words.next().map(PathBuf::from),
                 "--rounds" => options.rounds = number(&word, words.next())?,
                 "--seconds" => {
                     options.duration = Duration::from_secs_f64(number(&word, words.next())?)
@@ -64,9 +74,18 @@ impl Options {
             options.sections = Section::ALL.to_vec();
         }
         if options.quick {
+            // Nothing is measured that could be held against a target.
             options.results = None;
+            options
+                .sections
+                .retain(|section| *section != Section::Targets);
         }
         Ok(options)
+    }
+
+    /// How many sessions a growth of so many goes to.
+    pub(crate) fn growth_most(&self, sessions: usize) -> usize {
+        self.growth_to.map_or(sessions, |most| most.min(sessions))
     }
 
     pub(crate) fn takes(&self, stack: Stack) -> bool {

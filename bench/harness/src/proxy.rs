@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::servers::Place;
+
 /// What has passed so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Passed {
@@ -32,7 +34,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    pub(crate) async fn start(server: SocketAddr) -> std::io::Result<Self> {
+    async fn start(server: SocketAddr) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let counters = Arc::new(Counters::default());
@@ -43,6 +45,15 @@ impl Proxy {
             }
         });
         Ok(Self { address, counters })
+    }
+
+    /// One before a place that has a server.
+    pub(crate) async fn before(place: &Place) -> Result<Option<Self>, String> {
+        let Some(server) = place.address() else {
+            return Ok(None);
+        };
+        let started = Self::start(server).await;
+        started.map(Some).map_err(|error| error.to_string())
     }
 
     pub(crate) fn passed(&self) -> Passed {

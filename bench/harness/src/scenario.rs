@@ -71,3 +71,8 @@ impl Scenario {
         }
     }
 }
+
+/// What a program is told for its sessions to be extended by each request, or not.
+pub(crate) fn flags(extend: bool) -> &'static [&'static str] {
+    if extend { &["--extend"] } else { &[] }
+}

@@ -67,10 +67,21 @@ pub(crate) enum Store {
     Memory,
     Redis,
     Postgres,
+    /// On MariaDB.
+    MySql,
+    Sqlite,
+    Sled,
 }
 
 impl Store {
-    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::Redis, Self::Postgres];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Memory,
+        Self::Redis,
+        Self::Postgres,
+        Self::MySql,
+        Self::Sqlite,
+        Self::Sled,
+    ];
 
     /// What the programs and the tables call it.
     pub(crate) fn name(self) -> &'static str {
@@ -79,6 +90,9 @@ impl Store {
             Self::Memory => "memory",
             Self::Redis => "redis",
             Self::Postgres => "postgres",
+            Self::MySql => "mysql",
+            Self::Sqlite => "sqlite",
+            Self::Sled => "sled",
         }
     }
 }
@@ -110,13 +124,23 @@ pub(crate) const STACKS: &[Stack] = &[
     stack(Program::Ours, Store::Postgres),
     stack(Program::TowerSessions, Store::Postgres),
     stack(Program::Express, Store::Postgres),
+    stack(Program::Limit, Store::MySql),
+    stack(Program::Ours, Store::MySql),
+    stack(Program::Limit, Store::Sqlite),
+    stack(Program::Ours, Store::Sqlite),
+    stack(Program::Limit, Store::Sled),
+    stack(Program::Ours, Store::Sled),
 ];
 
 const fn stack(program: Program, store: Store) -> Stack {
-    Stack { program, store }
+    Stack::new(program, store)
 }
 
 impl Stack {
+    pub(crate) const fn new(program: Program, store: Store) -> Self {
+        Self { program, store }
+    }
+
     pub(crate) fn name(self) -> String {
         match (self.store, self.program) {
             (Store::None, Program::Ours) => "axum without sessions".to_owned(),

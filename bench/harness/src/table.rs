@@ -79,7 +79,7 @@ impl Cell {
 }
 
 /// Three digits that matter, thousands separated.
-fn readable(number: f64) -> String {
+pub(crate) fn readable(number: f64) -> String {
     let size = number.abs();
     if size >= 10_000.0 {
         let digits = format!("{number:.0}");

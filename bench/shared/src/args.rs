@@ -21,7 +21,22 @@ pub enum Store {
     Sled,
 }
 
-/// What the harness asks of a program: `STORE [--url URL] [--extend] [--micro ..]`.
+/// How this project writes a changed session, for what its safety costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    /// As it does.
+    Usual,
+    /// The same through a wrapper that does nothing, which the next ones are compared with.
+    Safe,
+    /// Without a condition: whoever writes last wins.
+    Plain,
+    /// As `Safe`, and before each write somebody writes another session.
+    Company,
+    /// As `Safe`, and before each write somebody writes this session: a conflict for every request.
+    Conflict,
+}
+
+/// What the harness asks of a program: `STORE [--url URL] [--extend] [--writes HOW] [--micro ..]`.
 #[derive(Clone, Debug)]
 pub struct Args {
     /// Where the sessions are.
@@ -30,6 +45,8 @@ pub struct Args {
     pub url: String,
     /// Whether each request extends the session.
     pub extend: bool,
+    /// How a changed session is written.
+    pub writes: Writes,
     /// What to measure in process, instead of serving.
     pub micro: Option<Micro>,
 }
@@ -57,12 +74,22 @@ impl Args {
             store,
             url: String::new(),
             extend: false,
+            writes: Writes::Usual,
             micro: None,
         };
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--url" => args.url = words.next().expect("a URL after --url"),
                 "--extend" => args.extend = true,
+                "--writes" => {
+                    args.writes = match words.next().as_deref() {
+                        Some("safe") => Writes::Safe,
+                        Some("plain") => Writes::Plain,
+                        Some("company") => Writes::Company,
+                        Some("conflict") => Writes::Conflict,
+                        other => panic!("there are no writes {other:?}"),
+                    }
+                }
                 "--micro" => {
                     let mut next = || words.next().expect("three words after --micro");
                     let operation = next();

@@ -18,9 +18,9 @@ mod micro;
 #[cfg(feature = "axum")]
 mod serve;
 
-pub use args::{Args, Store};
+pub use args::{Args, Store, Writes};
 pub use contents::{contents, contents_json};
-pub use micro::{Contender, Micro, block_on, measure};
+pub use micro::{Contender, Micro, Random, block_on, measure, resident};
 #[cfg(feature = "axum")]
 pub use serve::serve;
 

@@ -11,7 +11,7 @@ use serde_json::json;
 /// What is measured: `--micro OPERATION SESSIONS THREADS`.
 #[derive(Clone, Debug)]
 pub struct Micro {
-    /// `get`, `set`, `touch`, `length`, `sweep`; anything else only fills the store.
+    /// `get`, `set`, `touch`, or what the program itself knows; anything else only fills the store.
     pub operation: String,
     /// How many sessions are in the store.
     pub sessions: usize,
@@ -31,20 +31,10 @@ pub trait Contender: Sync {
     fn touch(&self, _: usize) {
         panic!("this store has no touch");
     }
-    /// Counts the sessions.
-    fn length(&self) {
-        panic!("this store has no length");
-    }
-    /// Ends this many sessions more than are measured, and says how long it took to clear them.
-    fn sweep(&self, _: usize) -> Duration {
-        panic!("this store has no sweep");
-    }
 }
 
 const BATCH: usize = 1_000;
 const DURATION: Duration = Duration::from_millis(500);
-/// How many expired sessions `sweep` has to find, whatever else is there.
-const EXPIRED: usize = 10_000;
 
 /// Fills the store, measures and prints what was found as a line of JSON.
 pub fn measure(micro: &Micro, store: &impl Contender) {
@@ -58,12 +48,6 @@ pub fn measure(micro: &Micro, store: &impl Contender) {
         "get" => at_random(micro, |number| store.get(number)),
         "set" => at_random(micro, |number| store.set(number)),
         "touch" => at_random(micro, |number| store.touch(number)),
-        "length" => {
-            let started = Instant::now();
-            store.length();
-            started.elapsed().as_nanos() as f64
-        }
-        "sweep" => store.sweep(EXPIRED).as_nanos() as f64 / EXPIRED as f64,
         _ => 0.0,
     };
     println!("{}", json!({ "ns": nanos, "bytes": bytes }));
@@ -91,14 +75,10 @@ fn at_random(micro: &Micro, operation: impl Fn(usize) + Sync) -> f64 {
         for thread in 0..micro.threads {
             let (operation, done) = (&operation, &done);
             scope.spawn(move || {
-                let mut random = 0x9e37_79b9_7f4a_7c15_u64 ^ (thread as u64 + 1);
+                let mut random = Random::new(thread as u64);
                 while started.elapsed() < DURATION {
                     for _ in 0..BATCH {
-                        // xorshift64
-                        random ^= random << 13;
-                        random ^= random >> 7;
-                        random ^= random << 17;
-                        operation(black_box((random >> 16) as usize % micro.sessions));
+                        operation(black_box(random.below(micro.sessions)));
                     }
                     done.fetch_add(BATCH as u64, Ordering::Relaxed);
                 }
@@ -108,8 +88,30 @@ fn at_random(micro: &Micro, operation: impl Fn(usize) + Sync) -> f64 {
     started.elapsed().as_nanos() as f64 / done.into_inner() as f64
 }
 
+/// Numbers that no processor foresees, the same in every run.
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// Another row of numbers for each `seed`.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(0x9e37_79b9_7f4a_7c15 ^ (seed + 1))
+    }
+
+    /// The next number, less than `limit`.
+    pub const fn below(&mut self, limit: usize) -> usize {
+        // xorshift64
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) as usize % limit
+    }
+}
+
 /// The memory that this process has, in bytes.
-fn resident() -> f64 {
+#[must_use]
+pub fn resident() -> f64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = text.split(' ').nth(1).and_then(|pages| pages.parse().ok());
     pages.unwrap_or(0.0) * 4_096.0

@@ -7,7 +7,7 @@ use crate::options::Options;
 use crate::plot::{Line, Plot};
 use crate::scenario::Scenario;
 use crate::sections::Results;
-use crate::servers;
+use crate::servers::Place;
 use crate::site::{self, SESSIONS, Site};
 use crate::stack::{STACKS, Stack, Store};
 use crate::table::{Cell, Spread, Table};
@@ -27,7 +27,7 @@ pub(crate) fn run(options: &Options) -> Result<Results, String> {
         })
         .collect();
     let mut curves = vec![vec![(Vec::new(), Vec::new()); CONNECTIONS.len()]; stacks.len()];
-    for round in 0..options.rounds {
+    for round in 0..rounds(options) {
         for (&stack, curve) in stacks.iter().zip(&mut curves) {
             eprintln!("round {}: {}", round + 1, stack.name());
             runtime.block_on(measure(stack, options, curve))?;
@@ -48,9 +48,14 @@ pub(crate) fn run(options: &Options) -> Result<Results, String> {
     Ok(results)
 }
 
+/// A curve shows by its neighbours what is chance.
+fn rounds(options: &Options) -> usize {
+    options.rounds.div_ceil(2)
+}
+
 async fn measure(stack: Stack, options: &Options, curve: &mut Curve) -> Result<(), String> {
-    let url = servers::url(stack.store)?;
-    let server = Server::start(stack, &url, false, options.pinning, &[])?;
+    let place = Place::new(stack.store)?;
+    let server = Server::start(stack, &place.url(), &[], options.pinning, &[])?;
     let site = Site::open(server, stack, SESSIONS).await?;
     for (connections, (throughput, latency)) in CONNECTIONS.into_iter().zip(curve) {
         site.load(Scenario::Edit, connections, WARM_UP).await?;
@@ -69,7 +74,7 @@ fn table(store: Store, curves: &[(&Stack, &Curve)], options: &Options) -> Table 
         "`/edit`: each request reads and modifies one of {SESSIONS} sessions; {} s in each of {} \
          rounds, the stacks in turn; medians (least–most).",
         options.duration.as_secs_f64(),
-        options.rounds
+        rounds(options)
     );
     let title = format!(
         "Throughput and latency against concurrency, {}",

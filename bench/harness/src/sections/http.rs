@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crate::child::Server;
 use crate::machine;
 use crate::options::Options;
-use crate::scenario::Scenario;
-use crate::servers;
+use crate::scenario::{self, Scenario};
+use crate::servers::Place;
 use crate::site::{self, SESSIONS, Site};
 use crate::stack::{STACKS, Stack};
 use crate::table::{Cell, Table};
@@ -17,12 +17,12 @@ const WARM_UP: Duration = Duration::from_millis(300);
 
 /// One stack under one kind of load, once.
 #[derive(Clone, Copy)]
-struct Sample {
+pub(super) struct Sample {
     round: usize,
     /// The server's CPU time for a request, in microseconds.
-    cpu: f64,
+    pub(super) cpu: f64,
     per_second: f64,
-    p50: f64,
+    pub(super) p50: f64,
     p99: f64,
     /// The CPUs that neither the server nor the load used, but somebody: a store's server, or
     /// another program.
@@ -59,13 +59,14 @@ async fn measure(
     options: &Options,
     samples: &mut Samples,
 ) -> Result<(), String> {
-    let url = servers::url(stack.store)?;
+    let place = Place::new(stack.store)?;
     for extend in [false, true] {
         let scenarios: Vec<_> = Scenario::of(stack, extend).collect();
         if scenarios.is_empty() {
             continue;
         }
-        let server = Server::start(stack, &url, extend, options.pinning, &[])?;
+        let flags = scenario::flags(extend);
+        let server = Server::start(stack, &place.url(), flags, options.pinning, &[])?;
         let site = Site::open(server, stack, SESSIONS).await?;
         for scenario in scenarios {
             site.load(scenario, CONNECTIONS, WARM_UP).await?;
@@ -77,7 +78,7 @@ async fn measure(
     Ok(())
 }
 
-async fn sample(
+pub(super) async fn sample(
     site: &Site,
     scenario: Scenario,
     round: usize,

@@ -1,30 +1,30 @@
-//! Stores in the memory of a process, without HTTP: time, threads, bytes, growth.
+//! Stores in the memory of a process, without HTTP: time, threads, bytes.
 
 use std::collections::HashMap;
-use std::process::Command;
 
 use serde_json::Value;
 
 use crate::child;
 use crate::options::Options;
+use crate::plot::{Line, Plot};
 use crate::sections::Results;
-use crate::stack::Program;
+use crate::stack::{Program, Stack, Store};
 use crate::table::{Cell, Table};
 
 const CONTENDERS: [Program; 3] = [Program::Limit, Program::Ours, Program::TowerSessions];
 const SESSIONS: usize = 100_000;
-const MANY: usize = 1_000_000;
-const GROWTH: [usize; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
+/// How many sessions are weighed; the table has the last.
+const WEIGHED: [usize; 3] = [10_000, 100_000, 1_000_000];
 /// Bytes of JSON, and those of the cookie's settings in it.
 const CONTENTS: usize = 190;
 const COOKIE: usize = r#""cookie":{"originalMaxAge":86400000,"expires":"2026-01-01T00:00:00.000Z","httpOnly":true,"path":"/"},"#.len();
 
 pub(crate) fn run(options: &Options) -> Result<Results, String> {
-    let mut results = Results::from(vec![speed(options)?, bytes(options)?]);
-    if options.programs.contains(&Program::Ours) {
-        results.tables.push(growth(options)?);
-    }
-    Ok(results)
+    let (bytes, plot) = bytes(options)?;
+    Ok(Results {
+        tables: vec![speed(options)?, bytes],
+        plots: vec![plot],
+    })
 }
 
 fn contenders(options: &Options) -> impl Iterator<Item = Program> {
@@ -42,18 +42,13 @@ fn measure(
     sessions: usize,
     threads: usize,
 ) -> Result<Value, String> {
-    let mut words = options.pinning.micro_prefix();
-    words.extend(child::command(program));
-    words.extend(["memory", "--micro", operation].map(str::to_owned));
-    words.extend([sessions, threads].map(|number| number.to_string()));
-    let output = Command::new(&words[0])
-        .args(&words[1..])
-        .output()
-        .map_err(|error| format!("{}: {error}", words[0]))?;
-    serde_json::from_slice(&output.stdout).map_err(|_| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        format!("{} {operation}: {said}", program.name())
-    })
+    let micro = [operation, &sessions.to_string(), &threads.to_string()];
+    child::micro(
+        options.pinning,
+        Stack::new(program, Store::Memory),
+        "",
+        micro,
+    )
 }
 
 /// A contender, an operation, a number of sessions, a number of threads.
@@ -131,54 +126,46 @@ fn speed(options: &Options) -> Result<Table, String> {
     Ok(table)
 }
 
-fn bytes(options: &Options) -> Result<Table, String> {
+fn bytes(options: &Options) -> Result<(Table, Plot), String> {
+    let many = WEIGHED[WEIGHED.len() - 1];
     let about = format!(
-        "{MANY} sessions with {CONTENTS} bytes of contents each; what the process has grown by, for \
+        "{many} sessions with {CONTENTS} bytes of contents each; what the process has grown by, for \
          each. This project's records also have the cookie's settings in their JSON, {COOKIE} bytes, \
          as express-session's do."
     );
     let columns = ["store", "bytes for a session", "on top of its JSON"];
     let mut table = Table::new("Bytes in memory", &about, &columns);
+    let mut lines = Vec::new();
     for store in contenders(options) {
-        let found = measure(options, store, "fill", MANY, 1)?;
-        let found = found["bytes"].as_f64().unwrap_or(f64::NAN);
-        let json = match store {
-            Program::Ours => CONTENTS + COOKIE,
-            _ => CONTENTS,
+        let mut line = Line {
+            name: store.name().to_owned(),
+            points: Vec::new(),
         };
-        table.rows.push(vec![
-            Cell::Text(store.name().to_owned()),
-            Cell::Number(found.round()),
-            Cell::Number((found - json as f64).round()),
-        ]);
+        for sessions in WEIGHED {
+            let found = measure(options, store, "fill", sessions, 1)?;
+            let found = found["bytes"].as_f64().unwrap_or(f64::NAN);
+            let mebibytes = found * sessions as f64 / 1_048_576.0;
+            line.points.push((sessions as f64, mebibytes));
+            if sessions == many {
+                let json = match store {
+                    Program::Ours => CONTENTS + COOKIE,
+                    _ => CONTENTS,
+                };
+                table.rows.push(vec![
+                    Cell::Text(store.name().to_owned()),
+                    Cell::Number(found.round()),
+                    Cell::Number((found - json as f64).round()),
+                ]);
+            }
+        }
+        lines.push(line);
     }
-    Ok(table)
-}
-
-fn growth(options: &Options) -> Result<Table, String> {
-    const OPERATIONS: [&str; 5] = ["get", "set", "touch", "length", "sweep"];
-    let about = format!(
-        "This project's memory store, one thread. Nanoseconds for an operation; for `length` as a \
-         whole; for `sweep` for each of 10,000 sessions that have expired, whatever else is there. {} \
-         rounds in turn, medians (least–most).",
-        options.rounds
-    );
-    let columns: Vec<_> = ["sessions"]
-        .into_iter()
-        .chain(OPERATIONS)
-        .chain(["bytes"])
-        .collect();
-    let mut table = Table::new("Growth in memory", &about, &columns);
-    for sessions in GROWTH {
-        let cases = OPERATIONS.map(|operation| (Program::Ours, operation, sessions, 1));
-        let samples = rounds(options, &cases, "ns")?;
-        let bytes = measure(options, Program::Ours, "fill", sessions, 1)?;
-        let mut row = vec![Cell::Text(sessions.to_string())];
-        row.extend(cases.map(|case| Cell::spread(samples[&case].clone())));
-        row.push(Cell::Number(
-            bytes["bytes"].as_f64().unwrap_or(f64::NAN).round(),
-        ));
-        table.rows.push(row);
-    }
-    Ok(table)
+    let plot = Plot {
+        file: "memory".to_owned(),
+        title: format!("Memory for sessions of {CONTENTS} bytes"),
+        x: "sessions".to_owned(),
+        y: "MiB".to_owned(),
+        lines,
+    };
+    Ok((table, plot))
 }

@@ -2,8 +2,11 @@
 
 mod counts;
 mod curves;
+mod growth;
 mod http;
 mod memory;
+mod safety;
+mod targets;
 
 use crate::options::Options;
 use crate::plot::Plot;
@@ -15,7 +18,10 @@ pub(crate) enum Section {
     Counts,
     Http,
     Memory,
+    Safety,
+    Growth,
     Curves,
+    Targets,
 }
 
 /// What a section found.
@@ -35,14 +41,25 @@ impl From<Vec<Table>> for Results {
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 4] = [Self::Counts, Self::Http, Self::Memory, Self::Curves];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Counts,
+        Self::Http,
+        Self::Memory,
+        Self::Safety,
+        Self::Growth,
+        Self::Curves,
+        Self::Targets,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Counts => "counts",
             Self::Http => "http",
             Self::Memory => "memory",
+            Self::Safety => "safety",
+            Self::Growth => "growth",
             Self::Curves => "curves",
+            Self::Targets => "targets",
         }
     }
 
@@ -50,8 +67,11 @@ impl Section {
         match self {
             Self::Counts => "round trips, bytes, instructions, allocations for a request",
             Self::Http => "requests over HTTP: CPU for a request, latency, throughput",
-            Self::Memory => "stores in memory, without HTTP: time, threads, bytes, growth",
+            Self::Memory => "stores in memory, without HTTP: time, threads, bytes",
+            Self::Safety => "conditional writes against plain ones, and the price of a conflict",
+            Self::Growth => "operations with few sessions and with many, and what a sweep costs",
             Self::Curves => "throughput and latency over HTTP against concurrency",
+            Self::Targets => "what was aimed at and what the results say, met or not",
         }
     }
 
@@ -60,7 +80,10 @@ impl Section {
             Self::Counts => counts::run(options).map(Results::from),
             Self::Http => http::run(options).map(Results::from),
             Self::Memory => memory::run(options),
+            Self::Safety => safety::run(options).map(Results::from),
+            Self::Growth => growth::run(options),
             Self::Curves => curves::run(options),
+            Self::Targets => targets::run(options).map(Results::from),
         }
     }
 }

@@ -6,9 +6,13 @@
 mod cookie;
 mod map;
 mod memory;
-mod postgres;
 mod redis;
 mod row;
+mod site;
+#[cfg(feature = "sled")]
+mod sled;
+#[cfg(feature = "sql")]
+mod sql;
 
 use axum::Router;
 use axum::routing::get;
@@ -21,9 +25,17 @@ fn main() {
     }
     serve(async move || match args.store {
         Store::None => Router::new().route("/none", get(async || "0")),
-        Store::Memory => memory::app(args.extend),
-        Store::Redis => redis::app(&args.url, args.extend).await,
-        Store::Postgres => postgres::app(&args.url, args.extend).await,
+        Store::Memory => site::app(memory::Shards::new(), args.extend),
+        Store::Redis => site::app(redis::open(&args.url).await, args.extend),
+        #[cfg(feature = "sql")]
+        Store::Postgres => site::app(sql::PostgresRows::open(&args.url).await, args.extend),
+        #[cfg(feature = "sql")]
+        Store::MySql => site::app(sql::MySqlRows::open(&args.url).await, args.extend),
+        #[cfg(feature = "sql")]
+        Store::Sqlite => site::app(sql::SqliteRows::open(&args.url).await, args.extend),
+        #[cfg(feature = "sled")]
+        Store::Sled => site::app(sled::open(&args.url), args.extend),
+        #[cfg(not(all(feature = "sql", feature = "sled")))]
         _ => args.unknown_store(),
     });
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bench_shared::{Contender, MAX_AGE, contents_json};
 
 use crate::cookie::{Id, new_id};
-use crate::memory::Sessions;
+use crate::memory::Shards;
 
 pub(crate) struct Map {
-    sessions: Sessions,
+    sessions: Shards,
     ids: Vec<Id>,
     text: Arc<str>,
 }
@@ -17,7 +17,7 @@ pub(crate) struct Map {
 impl Map {
     pub(crate) fn new(sessions: usize) -> Self {
         Self {
-            sessions: Sessions::new(),
+            sessions: Shards::new(),
             ids: (0..sessions).map(|_| new_id()).collect(),
             text: contents_json().into(),
         }
@@ -31,7 +31,7 @@ impl Contender for Map {
     }
 
     fn get(&self, number: usize) {
-        black_box(self.sessions.get(&self.ids[number]).expect("it is there"));
+        black_box(self.sessions.find(&self.ids[number]).expect("it is there"));
     }
 
     fn set(&self, number: usize) {

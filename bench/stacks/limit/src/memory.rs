@@ -5,16 +5,11 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::header::SET_COOKIE;
-use axum::response::{AppendHeaders, IntoResponse};
-use axum::routing::get;
 use bench_shared::MAX_AGE;
 use foldhash::fast::RandomState;
 
-use crate::cookie::{Id, Signer, new_id};
-use crate::row;
+use crate::cookie::Id;
+use crate::site::Sessions;
 
 struct Entry {
     text: Arc<str>,
@@ -23,12 +18,12 @@ struct Entry {
 
 type Shard = HashMap<Id, Entry, RandomState>;
 
-pub(crate) struct Sessions {
+pub(crate) struct Shards {
     hasher: RandomState,
     shards: [Mutex<Shard>; 64],
 }
 
-impl Sessions {
+impl Shards {
     pub(crate) fn new() -> Self {
         Self {
             hasher: RandomState::default(),
@@ -41,7 +36,7 @@ impl Sessions {
         self.shards[shard].lock().expect("nobody panics with it")
     }
 
-    pub(crate) fn get(&self, id: &Id) -> Option<Arc<str>> {
+    pub(crate) fn find(&self, id: &Id) -> Option<Arc<str>> {
         let shard = self.shard(id);
         let entry = shard.get(id)?;
         (entry.ends > Instant::now()).then(|| entry.text.clone())
@@ -60,9 +55,26 @@ impl Sessions {
             entry.ends = Instant::now() + max_age;
         }
     }
+}
 
-    /// Whether `old` was still there, and `new` is now.
-    fn replace(&self, id: &Id, old: &Arc<str>, new: &str) -> bool {
+impl Sessions for Shards {
+    type Text = Arc<str>;
+
+    async fn get(&self, id: &Id) -> Arc<str> {
+        self.find(id).expect("a live session")
+    }
+
+    async fn get_and_extend(&self, id: &Id) -> Arc<str> {
+        let text = self.find(id).expect("a live session");
+        self.touch(id, MAX_AGE);
+        text
+    }
+
+    async fn create(&self, id: &Id, text: String) {
+        self.set(*id, text.into());
+    }
+
+    async fn replace(&self, id: &Id, old: &Arc<str>, new: String) -> bool {
         let (now, new) = (Instant::now(), new.into());
         let mut shard = self.shard(id);
         match shard.get_mut(id) {
@@ -74,52 +86,4 @@ impl Sessions {
             _ => false,
         }
     }
-}
-
-struct App {
-    signer: Signer,
-    sessions: Sessions,
-    extend: bool,
-}
-
-pub(crate) fn app(extend: bool) -> Router {
-    Router::new()
-        .route("/none", get(async || "0"))
-        .route("/new", get(new))
-        .route("/read", get(read))
-        .route("/edit", get(edit))
-        .with_state(Arc::new(App {
-            signer: Signer::new(),
-            sessions: Sessions::new(),
-            extend,
-        }))
-}
-
-async fn new(State(app): State<Arc<App>>) -> impl IntoResponse {
-    let id = new_id();
-    app.sessions.set(id, row::first().into());
-    (AppendHeaders([(SET_COOKIE, app.signer.cookie(&id))]), "1")
-}
-
-async fn read(State(app): State<Arc<App>>, request: Request) -> String {
-    let id = app.signer.id(request.headers()).expect("a signed cookie");
-    let text = app.sessions.get(&id).expect("a live session");
-    if app.extend {
-        app.sessions.touch(&id, MAX_AGE);
-    }
-    row::parse(&text).views.to_string()
-}
-
-async fn edit(State(app): State<Arc<App>>, request: Request) -> impl IntoResponse {
-    let id = app.signer.id(request.headers()).expect("a signed cookie");
-    let views = loop {
-        let text = app.sessions.get(&id).expect("a live session");
-        let mut row = row::parse(&text);
-        row.views += 1;
-        if app.sessions.replace(&id, &text, &row.write()) {
-            break row.views;
-        }
-    };
-    let cookie = AppendHeaders([(SET_COOKIE, app.signer.cookie(&id))]);
-    (cookie, views.to_string())
 }

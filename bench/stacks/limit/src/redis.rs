@@ -1,18 +1,12 @@
 //! On Redis: one multiplexed connection, `GET`, and a script that writes if nobody else did.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::header::SET_COOKIE;
-use axum::response::{AppendHeaders, IntoResponse};
-use axum::routing::get;
-use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Cmd, FromRedisValue};
 
-use crate::cookie::{Id, Signer, new_id};
-use crate::row;
+use crate::cookie::Id;
+use crate::site::Sessions;
 
 const TTL: usize = bench_shared::MAX_AGE.as_secs() as usize;
 
@@ -23,14 +17,12 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 return 1";
 
-struct App {
-    signer: Signer,
+pub(crate) struct Keys {
     connection: MultiplexedConnection,
     script: String,
-    extend: bool,
 }
 
-pub(crate) async fn app(url: &str, extend: bool) -> Router {
+pub(crate) async fn open(url: &str) -> Keys {
     let client = redis::Client::open(url).expect("a URL");
     // Under a profiler everything takes longer.
     let config = AsyncConnectionConfig::new()
@@ -46,54 +38,13 @@ pub(crate) async fn app(url: &str, extend: bool) -> Router {
         .query_async(&mut connection)
         .await
         .expect("a script");
-    Router::new()
-        .route("/none", get(async || "0"))
-        .route("/new", get(new))
-        .route("/read", get(read))
-        .route("/edit", get(edit))
-        .with_state(Arc::new(App {
-            signer: Signer::new(),
-            connection,
-            script,
-            extend,
-        }))
+    Keys { connection, script }
 }
 
-impl App {
-    async fn get(&self, key: &[u8]) -> String {
+impl Keys {
+    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> T {
         let mut connection = self.connection.clone();
-        let mut command = redis::cmd("GET");
-        command.arg(key);
-        command
-            .query_async(&mut connection)
-            .await
-            .expect("a live session")
-    }
-
-    /// As [`get`](Self::get), and the session ends later.
-    async fn get_and_extend(&self, key: &[u8]) -> String {
-        let mut connection = self.connection.clone();
-        let mut command = redis::cmd("GETEX");
-        command.arg(key).arg("EX").arg(TTL);
-        command
-            .query_async(&mut connection)
-            .await
-            .expect("a live session")
-    }
-
-    async fn set(&self, key: &[u8], text: &str) {
-        let mut connection = self.connection.clone();
-        let mut command = redis::cmd("SET");
-        command.arg(key).arg(text).arg("EX").arg(TTL).arg("NX");
-        let () = command.query_async(&mut connection).await.expect("stored");
-    }
-
-    async fn replace(&self, key: &[u8], old: &str, new: &str) -> bool {
-        let mut connection = self.connection.clone();
-        let mut command = redis::cmd("EVALSHA");
-        command.arg(&self.script).arg(1).arg(key);
-        command.arg(old).arg(new).arg(TTL);
-        command.query_async(&mut connection).await.expect("stored")
+        command.query_async(&mut connection).await.expect("done")
     }
 }
 
@@ -104,33 +55,28 @@ fn key(id: &Id) -> [u8; 38] {
     key
 }
 
-async fn new(State(app): State<Arc<App>>) -> impl IntoResponse {
-    let id = new_id();
-    app.set(&key(&id), &row::first()).await;
-    (AppendHeaders([(SET_COOKIE, app.signer.cookie(&id))]), "1")
-}
+impl Sessions for Keys {
+    type Text = String;
 
-async fn read(State(app): State<Arc<App>>, request: Request) -> String {
-    let id = app.signer.id(request.headers()).expect("a signed cookie");
-    let text = if app.extend {
-        app.get_and_extend(&key(&id)).await
-    } else {
-        app.get(&key(&id)).await
-    };
-    row::parse(&text).views.to_string()
-}
+    async fn get(&self, id: &Id) -> String {
+        self.ask(redis::cmd("GET").arg(&key(id))).await
+    }
 
-async fn edit(State(app): State<Arc<App>>, request: Request) -> impl IntoResponse {
-    let id = app.signer.id(request.headers()).expect("a signed cookie");
-    let key = key(&id);
-    let views = loop {
-        let text = app.get(&key).await;
-        let mut row = row::parse(&text);
-        row.views += 1;
-        if app.replace(&key, &text, &row.write()).await {
-            break row.views;
-        }
-    };
-    let cookie = AppendHeaders([(SET_COOKIE, app.signer.cookie(&id))]);
-    (cookie, views.to_string())
+    async fn get_and_extend(&self, id: &Id) -> String {
+        let mut command = redis::cmd("GETEX");
+        self.ask(command.arg(&key(id)).arg("EX").arg(TTL)).await
+    }
+
+    async fn create(&self, id: &Id, text: String) {
+        let mut command = redis::cmd("SET");
+        command.arg(&key(id)).arg(text).arg("EX").arg(TTL).arg("NX");
+        self.ask(&command).await
+    }
+
+    async fn replace(&self, id: &Id, old: &String, new: String) -> bool {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&self.script).arg(1).arg(&key(id));
+        command.arg(old).arg(new).arg(TTL);
+        self.ask(&command).await
+    }
 }

@@ -1,24 +1,35 @@
 //! This project, measured: `session-tower` over its stores.
 
+mod growth;
 mod memory;
+mod writes;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use bench_shared::{Args, MAX_AGE, SECRET, Store, contents, measure, serve};
+use bench_shared::{Args, MAX_AGE, SECRET, Store as Kind, Writes, contents, measure, serve};
+use session_core::Store;
 use session_memory::MemoryStore;
 use session_redis::RedisStore;
+#[cfg(feature = "sled")]
 use session_sled::SledStore;
+#[cfg(feature = "sql")]
 use session_sqlx::SqlxStore;
 use session_tower::{
     CookieOptions, Secrets, Session, SessionLayer, SessionOptions, SessionRejection,
 };
 
+use crate::writes::Written;
+
 fn main() {
     let args = Args::parse();
     if let Some(micro) = &args.micro {
-        return measure(micro, &memory::Memory::new(micro));
+        if !growth::measure(&args, micro) {
+            measure(micro, &memory::Memory::new(micro));
+        }
+        return;
     }
     serve(async move || app(&args).await);
 }
@@ -29,23 +40,19 @@ async fn app(args: &Args) -> Router {
         .route("/new", get(new))
         .route("/read", get(read))
         .route("/edit", get(edit));
-    let secrets = Secrets::new(SECRET).expect("a secret");
     let options = match args.store {
-        Store::None => return Router::new().route("/none", get(async || "0")),
-        Store::Memory => SessionOptions::new(MemoryStore::new(), secrets),
-        Store::Redis => {
-            let store = RedisStore::connect(&args.url).await.expect("a Redis");
-            SessionOptions::new(store, secrets)
-        }
-        Store::Postgres => {
-            let store = SqlxStore::connect(&args.url).await.expect("a PostgreSQL");
+        Kind::None => return Router::new().route("/none", get(async || "0")),
+        Kind::Memory => with(MemoryStore::new(), args),
+        Kind::Redis => with(RedisStore::connect(&args.url).await.expect("a Redis"), args),
+        #[cfg(feature = "sql")]
+        Kind::Postgres | Kind::MySql | Kind::Sqlite => {
+            let store = SqlxStore::connect(&args.url).await.expect("a database");
             store.migrate().await.expect("a table");
-            SessionOptions::new(store, secrets)
+            with(store, args)
         }
-        Store::Sled => {
-            let store = SledStore::open(&args.url).await.expect("a directory");
-            SessionOptions::new(store, secrets)
-        }
+        #[cfg(feature = "sled")]
+        Kind::Sled => with(SledStore::open(&args.url).await.expect("a directory"), args),
+        #[cfg(not(all(feature = "sql", feature = "sled")))]
         _ => args.unknown_store(),
     };
     let touch_after = if args.extend { Duration::ZERO } else { MAX_AGE };
@@ -54,6 +61,14 @@ async fn app(args: &Args) -> Router {
         .touch_after(touch_after)
         .lazy(true);
     routes.layer(SessionLayer::new(options).expect("options that work"))
+}
+
+fn with(store: impl Store, args: &Args) -> SessionOptions {
+    let secrets = Secrets::new(SECRET).expect("a secret");
+    match args.writes {
+        Writes::Usual => SessionOptions::new(store, secrets),
+        how => SessionOptions::new(Written::new(Arc::new(store), how), secrets),
+    }
 }
 
 async fn new(session: Session) -> Result<String, SessionRejection> {

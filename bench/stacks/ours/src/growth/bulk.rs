@@ -1,0 +1,151 @@
+//! Filling a store, behind its back where that is quicker.
+
+use std::ops::Range;
+#[cfg(feature = "sled")]
+use std::path::Path;
+use std::sync::Arc;
+
+use bench_shared::{Args, Store as Kind, resident};
+use redis::aio::MultiplexedConnection;
+use session_core::{Record, Store};
+use session_memory::MemoryStore;
+use session_redis::RedisStore;
+
+use super::id;
+#[cfg(feature = "sql")]
+use super::rows::Rows;
+
+/// A store, and the way into what is behind it.
+pub(crate) struct Bulk {
+    store: Arc<dyn Store>,
+    behind: Behind,
+}
+
+enum Behind {
+    /// The store alone.
+    Memory,
+    #[cfg(feature = "sled")]
+    Directory(String),
+    Redis(MultiplexedConnection),
+    #[cfg(feature = "sql")]
+    Rows(Rows),
+}
+
+/// How many keys one pipeline writes.
+const PIPELINE: usize = 1_000;
+
+impl Bulk {
+    pub(crate) async fn open(args: &Args) -> Self {
+        let (store, behind): (Arc<dyn Store>, _) = match args.store {
+            Kind::None => args.unknown_store(),
+            Kind::Memory => (Arc::new(MemoryStore::new()), Behind::Memory),
+            Kind::Redis => {
+                let store = RedisStore::connect(&args.url).await.expect("a Redis");
+                let client = redis::Client::open(&*args.url).expect("a URL");
+                let connection = client.get_multiplexed_async_connection().await;
+                (Arc::new(store), Behind::Redis(connection.expect("a Redis")))
+            }
+            #[cfg(feature = "sql")]
+            Kind::Postgres | Kind::MySql | Kind::Sqlite => {
+                let (store, rows) = Rows::open(args).await;
+                (Arc::new(store), Behind::Rows(rows))
+            }
+            #[cfg(feature = "sled")]
+            Kind::Sled => {
+                let store = session_sled::SledStore::open(&args.url).await;
+                let behind = Behind::Directory(args.url.clone());
+                (Arc::new(store.expect("a directory")), behind)
+            }
+            #[cfg(not(all(feature = "sql", feature = "sled")))]
+            _ => args.unknown_store(),
+        };
+        Self { store, behind }
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// The same, to hand to tasks.
+    #[cfg(feature = "sql")]
+    pub(crate) fn shared(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    /// Writes a record under many ids.
+    pub(crate) async fn fill(&self, numbers: Range<usize>, record: &Record) {
+        match &self.behind {
+            Behind::Redis(connection) => keys(connection.clone(), numbers, record).await,
+            #[cfg(feature = "sql")]
+            Behind::Rows(rows) => rows.fill(numbers, record).await,
+            _ => records(&self.store, numbers, record).await,
+        }
+    }
+
+    /// What the sessions take: memory of this process or of the server, or room on the disk.
+    pub(crate) async fn bytes(&self) -> f64 {
+        match &self.behind {
+            Behind::Memory => resident(),
+            #[cfg(feature = "sled")]
+            Behind::Directory(path) => on_disk(Path::new(path)),
+            Behind::Redis(connection) => used_memory(connection.clone()).await,
+            #[cfg(feature = "sql")]
+            Behind::Rows(rows) => rows.bytes().await,
+        }
+    }
+}
+
+/// By the store itself, by several at the same time: some hand each write to another thread.
+async fn records(store: &Arc<dyn Store>, numbers: Range<usize>, record: &Record) {
+    const WRITERS: usize = 4;
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
+        let (store, cookie, data) = (store.clone(), record.cookie().clone(), record.data());
+        let numbers = numbers.clone().skip(writer).step_by(WRITERS);
+        writers.spawn(async move {
+            for number in numbers {
+                // Each with a text of its own: one that is shared would take no room.
+                let record = Record::new(cookie.clone(), &data);
+                store.set(&id(number), &record).await.expect("stored");
+            }
+        });
+    }
+    writers.join_all().await;
+}
+
+async fn keys(mut connection: MultiplexedConnection, numbers: Range<usize>, record: &Record) {
+    let ends = record.expires().expect("it ends");
+    let millis = session_core::Clock::to_millis(ends);
+    let mut from = numbers.start;
+    while from < numbers.end {
+        let until = numbers.end.min(from + PIPELINE);
+        let mut pipeline = redis::pipe();
+        for number in from..until {
+            let key = format!("sess:{}", id(number).as_str());
+            let set = pipeline.cmd("SET").arg(key).arg(record.json());
+            set.arg("PXAT").arg(millis).ignore();
+        }
+        let () = pipeline.query_async(&mut connection).await.expect("stored");
+        from = until;
+    }
+}
+
+async fn used_memory(mut connection: MultiplexedConnection) -> f64 {
+    let asked = redis::cmd("INFO").arg("memory").to_owned();
+    let text: String = asked.query_async(&mut connection).await.expect("told");
+    let mut lines = text.lines();
+    let used = lines.find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok());
+    used.expect("Redis says what it uses")
+}
+
+/// The bytes of the files below a directory.
+#[cfg(feature = "sled")]
+fn on_disk(path: &Path) -> f64 {
+    let files = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let sizes = files.map(|file| match file.metadata() {
+        Ok(data) if data.is_dir() => on_disk(&file.path()),
+        Ok(data) => data.len() as f64,
+        Err(_) => 0.0,
+    });
+    sizes.sum()
+}
