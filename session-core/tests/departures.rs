@@ -417,14 +417,18 @@ fn d11_a_new_session_whose_cookie_cannot_be_sent_is_not_saved() {
 
     visitor.connection = Connection::Encrypted;
     assert!(visitor.visit(&lifecycle, |_| ()).sets_cookie());
-    // A session that is stored is kept up, its cookie withheld; and one that would be replaced by
-    // a session that the browser never hears of stays.
+    // A session that is stored is kept up, its cookie withheld. One that gets another id keeps its
+    // data where they can be found; one that was ended is gone, and nothing comes after it.
     visitor.connection = Connection::Plain;
     let response = visitor.visit(&lifecycle, |session| session.set_max_age(Some(MINUTE)));
     assert!(response.0.is_empty());
-    let response = visitor.visit(&lifecycle, |session| session.regenerate());
+    let response = visitor.visit(&lifecycle, |session| session.cycle_id());
     assert!(response.0.is_empty());
     assert!(store.only().contains(r#""originalMaxAge":60000"#));
+    store.calls();
+    let response = visitor.visit(&lifecycle, |session| session.regenerate());
+    assert!(response.0.is_empty());
+    assert_eq!((store.calls().as_str(), store.len()), ("get destroy", 0));
 }
 
 #[test]

@@ -215,15 +215,10 @@ class World {
       const own = nodeId === story.id;
       if (rust && secure && story.isNew) {
         // 11: nobody could ever find this session: it is not saved when the response ends, and what
-        // a handler saved before stays as it was. Nor does a session that it was to follow go.
+        // a handler saved before stays as it was.
         if (own && node && !other === !story.saved) {
           this.departure(11);
           this.orphans.add(nodeId);
-          continue;
-        }
-        if (!own && story.regenerated && !node && other) {
-          this.departure(3);
-          this.parted = true;
           continue;
         }
       }

@@ -342,6 +342,12 @@ impl State {
         self.retired.is_some() || !self.discarded.is_empty()
     }
 
+    /// Whether the session that was there is to end, and nothing of it goes on in a new one.
+    pub(crate) fn ends_the_old(&self) -> bool {
+        let retired = self.retired.as_ref();
+        retired.is_some_and(|retired| retired.source.is_none())
+    }
+
     /// Takes `data`, which is this request's edits on top of what another one has written.
     pub(crate) fn rebase(&mut self, current: Record, data: Data) {
         if !self.settings_changed() {
