@@ -7,8 +7,8 @@ engine=
 # stop_docker.
 need_docker() {
     if command -v docker >/dev/null && docker info >/dev/null 2>&1; then return; fi
-    if ! may_install; then not_run "there is no Docker engine that answers"; fi
-    if [[ -n ${DOCKER_HOST:-} ]]; then not_run "nothing answers at DOCKER_HOST"; fi
+    if [[ -n ${DOCKER_HOST:-} ]]; then missing "a Docker engine" "nothing answers at DOCKER_HOST"; fi
+    if ! may_install; then missing "a Docker engine that answers" "start one, or run ci/test --quick"; fi
     need dockerd docker.io
     local kept storage
     kept=$(cache)/docker
@@ -26,7 +26,7 @@ need_docker() {
         engine=
     done
     tail -n 3 "$TMPDIR/docker.log"
-    not_run "the Docker engine does not start here"
+    missing "a Docker engine" "the one that was installed does not start here, as said above"
 }
 
 stop_docker() {
@@ -36,22 +36,23 @@ stop_docker() {
     engine=
 }
 
-# need_images: the official ones, or, where one of those cannot be had, images of our own.
+# need_images: those that variables name, else the official ones, or, where one of these cannot be
+# had, images of our own.
 need_images() {
-    local images=(redis:8 valkey/valkey:8 postgres:17 mysql:8.4 mariadb:11.8) image
-    if [[ -n ${SESSION_TEST_REDIS_IMAGE:-} ]]; then return; fi
-    for image in "${images[@]}"; do
-        if docker image inspect "$image" >/dev/null 2>&1; then continue; fi
-        if ! timeout 120 docker pull --quiet "$image" >/dev/null 2>&1; then
-            echo "$image cannot be pulled: images are made from Debian's packages"
-            if ! may_install; then missing "$image" "name an image in SESSION_TEST_REDIS_IMAGE and the like"; fi
-            ci/images/build >"$TMPDIR/images"
-            set -a
-            # shellcheck source=/dev/null
-            . "$TMPDIR/images"
-            set +a
-            return
-        fi
+    local official=(REDIS=redis:8 VALKEY=valkey/valkey:8 POSTGRES=postgres:17 MYSQL=mysql:8.4 MARIADB=mariadb:11.8)
+    local entry variable image
+    for entry in "${official[@]}"; do
+        variable=SESSION_TEST_${entry%%=*}_IMAGE
+        image=${entry#*=}
+        if [[ -n ${!variable:-} ]] || docker image inspect "$image" >/dev/null 2>&1; then continue; fi
+        if timeout 120 docker pull --quiet "$image" >/dev/null 2>&1; then continue; fi
+        echo "$image cannot be pulled: images are made from Debian's packages"
+        if ! may_install; then missing "$image" "name an image in $variable"; fi
+        ci/images/build >"$TMPDIR/images"
+        while IFS='=' read -r variable image; do
+            if [[ -z ${!variable:-} ]]; then export "$variable=$image"; fi
+        done <"$TMPDIR/images"
+        return
     done
 }
 

@@ -5,7 +5,7 @@
 . ci/servers.sh
 . ci/docker.sh
 need_cargo
-command -v cargo-nextest >/dev/null || not_run "cargo-nextest, which picks the tests, is not installed"
+command -v cargo-nextest >/dev/null || missing "cargo-nextest, which picks the tests" "run cargo install cargo-nextest"
 
 compose=()
 clean_up() {

@@ -36,7 +36,11 @@ impl SmallDisk {
         if let Some(path) = std::env::var_os(PATH) {
             return body(&Self { path: path.into() });
         }
-        let directory = std::env::temp_dir().join(format!("small-{}", word(8).expect("a name")));
+        // Where any user that a server runs as can go.
+        let parent = user::other_than_root(&["postgres", "nobody"])
+            .and_then(user::directory)
+            .expect("a directory for temporary files");
+        let directory = parent.join(format!("small-{}", word(8).expect("a name")));
         DirBuilder::new()
             .mode(0o755)
             .create(&directory)
@@ -67,8 +71,8 @@ impl SmallDisk {
             output.status.success() && text.contains("1 passed"),
             "{}{text}",
             if refused {
-                "NOT RUN: a file system cannot be mounted here; run this as root, or allow user \
-                 namespaces (sysctl kernel.unprivileged_userns_clone=1)\n"
+                "NOT RUN: a file system cannot be mounted here; that takes root (in a container, \
+                 with CAP_SYS_ADMIN) or user namespaces (sysctl kernel.unprivileged_userns_clone=1)\n"
             } else {
                 ""
             }
