@@ -42,7 +42,9 @@ pub(crate) struct Values<'a> {
     pub(crate) after: &'a [u8],
     pub(crate) data: &'a str,
     pub(crate) old: &'a str,
+    pub(crate) start: &'a str,
     pub(crate) expires: i64,
+    pub(crate) latest: i64,
     pub(crate) now: i64,
     pub(crate) limit: i64,
     /// Texts are bound as bytes.
@@ -131,7 +133,7 @@ where
                     let fresh = connection.is_fresh();
                     drop(connection);
                     self.forget_idle();
-                    if fresh || lost || !statement.reads || failure.is_late() {
+                    if fresh || lost || !statement.repeats || failure.is_late() {
                         return Err(failure);
                     }
                     lost = true;
@@ -195,9 +197,11 @@ where
             Parameter::After => values.after,
             Parameter::Data => values.data.as_bytes(),
             Parameter::Old => values.old.as_bytes(),
-            Parameter::Expires | Parameter::Now | Parameter::Limit => {
+            Parameter::Start => values.start.as_bytes(),
+            Parameter::Expires | Parameter::Latest | Parameter::Now | Parameter::Limit => {
                 let number = match parameter {
                     Parameter::Expires => values.expires,
+                    Parameter::Latest => values.latest,
                     Parameter::Now => values.now,
                     _ => values.limit,
                 };

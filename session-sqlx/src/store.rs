@@ -28,8 +28,8 @@ const MIGRATE: &str = "migrate";
 ///
 /// # Round trips
 ///
-/// Each of `get`, `set`, `destroy`, `touch`, `create`, `replace`, `length` and `clear` is one
-/// statement, and one round trip once the connection knows it; preparing it takes another one.
+/// Each of `get`, `set`, `destroy`, `touch`, `create`, `replace`, `length` and `clear`, and on
+/// PostgreSQL `get_and_touch`, is one statement, and one round trip once the connection knows it; preparing it takes another one.
 /// There is no transaction and no ping before or after. `replace` needs to look a second time on
 /// SQLite alone, where nothing was written: there is no trip to make. `sweep` asks a second time
 /// whether anything is left if it removed as many as it was allowed to. `all` and `ids` take one
@@ -337,8 +337,53 @@ impl Store for SqlxStore {
         })
     }
 
-    async fn get_and_touch(&self, _: &SessionId, _: &Renewal) -> Result<Option<(Record, Renewed)>> {
-        Err(Error::unsupported("get_and_touch"))
+    async fn get_and_touch(
+        &self,
+        id: &SessionId,
+        renewal: &Renewal,
+    ) -> Result<Option<(Record, Renewed)>> {
+        const OPERATION: &str = "get_and_touch";
+        let Inner {
+            backend,
+            statements,
+            capabilities,
+            layout,
+            clock,
+            ..
+        } = &*self.0;
+        let Some(statement) = &statements.get_and_touch else {
+            return Err(Error::unsupported(OPERATION));
+        };
+        self.check_id(OPERATION, id)?;
+        let start = renewal.json_start();
+        let latest = renewal.latest_due(capabilities.default_ttl);
+        let values = Values {
+            id: id.as_str(),
+            start: &start,
+            expires: self.end(renewal.cookie().expires()),
+            latest: latest.map_or(layout.last, |latest| {
+                layout.stored(Clock::to_millis(latest))
+            }),
+            now: clock.now_millis(),
+            binary: layout.binary,
+            ..Values::default()
+        };
+        let answer = match backend.ask(statement, values).await {
+            // What cannot be written (a full disk, a replica) can still be read.
+            Err(failure) if failure.reason().is_some() => {
+                let found = self.get(id).await?;
+                return Ok(found.map(|record| (record, Renewed::Left)));
+            }
+            answer => answer.map_err(|failure| failure.of(OPERATION))?,
+        };
+        let Some(row) = answer.rows.into_iter().next() else {
+            return Ok(None);
+        };
+        let renewed = match row.id {
+            Some(_) => Renewed::Touched,
+            None => Renewed::Left,
+        };
+        Ok(Some((self.decode(OPERATION, row)?, renewed)))
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

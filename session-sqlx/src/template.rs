@@ -15,7 +15,9 @@ pub(crate) enum Parameter {
     After,
     Data,
     Old,
+    Start,
     Expires,
+    Latest,
     Now,
     Limit,
 }
@@ -27,7 +29,9 @@ impl Parameter {
             "after" => Self::After,
             "data" => Self::Data,
             "old" => Self::Old,
+            "start" => Self::Start,
             "expires" => Self::Expires,
+            "latest" => Self::Latest,
             "now" => Self::Now,
             "limit" => Self::Limit,
             _ => return None,
@@ -40,8 +44,9 @@ impl Parameter {
 pub(crate) struct Statement {
     pub(crate) text: SqlStr,
     pub(crate) parameters: Vec<Parameter>,
-    /// It changes nothing, so that it may be sent again if its answer does not come.
-    pub(crate) reads: bool,
+    /// It may be sent again if its answer does not come: it changes nothing, or nothing more the
+    /// second time.
+    pub(crate) repeats: bool,
 }
 
 impl Statement {
@@ -64,7 +69,7 @@ impl Statement {
             // Names are checked and quoted, values are parameters.
             text: AssertSqlSafe(text).into_sql_str(),
             parameters: renderer.parameters,
-            reads: template.starts_with("SELECT"),
+            repeats: template.starts_with("SELECT") || template.starts_with("WITH touched"),
         }
     }
 }
@@ -100,6 +105,8 @@ impl Renderer<'_> {
             "kept live" => self.render(layout.live, "kept."),
             "live" => self.render(layout.live, qualifier),
             "same" => self.render(layout.same, qualifier),
+            "due" => self.render(layout.due, qualifier),
+            "starts" => self.render(layout.starts, qualifier),
             "data in" => self.render(layout.data_in, qualifier),
             "data out" => self.render(layout.data_out, qualifier),
             "end in" => self.render(layout.end_in, qualifier),
@@ -205,7 +212,7 @@ mod tests {
             r#"SELECT 1 FROM "shop"."a""b" WHERE "{id}" = $1 AND "expire" > $2"#
         );
         assert_eq!(find.parameters, [Parameter::Id, Parameter::Now]);
-        assert!(find.reads);
+        assert!(find.repeats);
     }
 
     #[test]
@@ -218,7 +225,7 @@ mod tests {
             &names("t"),
         );
         assert_eq!(one.parameters, [Data, Expires, Id, Now, Old]);
-        assert!(!one.reads);
+        assert!(!one.repeats);
         let two = Statement::new(
             mysql::DIALECT.replace,
             &mysql::DIALECT,

@@ -23,6 +23,8 @@ pub(crate) struct Dialect {
     pub(crate) create: &'static str,
     pub(crate) replace: &'static str,
     pub(crate) sweep: &'static str,
+    /// Reads, and touches what is due, in one statement.
+    pub(crate) get_and_touch: Option<&'static str>,
     /// What comes first in a migration.
     pub(crate) lock: Option<&'static str>,
     /// Asks whether there is the index of expiries, where creating it would stop others although it
@@ -89,6 +91,8 @@ pub(crate) const PLAIN: Layout = Layout {
     end_in: "{expires}",
     end_out: "{end}",
     live: "{end} > {now}",
+    due: "{end} <= {latest}",
+    starts: "",
     step: 1,
     last: LAST_DATE,
     pads: false,

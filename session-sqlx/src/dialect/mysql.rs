@@ -24,6 +24,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
               {json} = IF({same}, {data in}, {json}) \
               WHERE {sid} = {id} AND {live}",
     sweep: "DELETE FROM {table} WHERE NOT ({live}) LIMIT {limit}",
+    get_and_touch: None,
     lock: None,
     indexed: None,
     // The greatest of no ids has the column's collation, too. The default ones ignore case.

@@ -23,6 +23,16 @@ pub(crate) const DIALECT: Dialect = Dialect {
     // of an outer loop.
     sweep: "DELETE FROM {table} WHERE {sid} = ANY (ARRAY \
             (SELECT {sid} FROM {table} WHERE NOT ({live}) LIMIT {limit} FOR UPDATE SKIP LOCKED))",
+    // A row that another one has changed meanwhile is looked at again by the update, and is read as
+    // it was at the beginning if there was nothing to touch then.
+    get_and_touch: Some(
+        "WITH touched AS (UPDATE {table} SET {end} = {end in} \
+         WHERE {sid} = {id} AND {live} AND {due} AND {starts} \
+         RETURNING {end out} AS ended, {data out} AS text) \
+         SELECT ended, text, 'touched'::bytea FROM touched UNION ALL \
+         SELECT {end out}, {data out}, NULL::bytea FROM {table} \
+         WHERE {sid} = {id} AND {live} AND NOT EXISTS (SELECT 1 FROM touched)",
+    ),
     lock: Some(LOCK),
     // IF NOT EXISTS takes the table's lock before it looks.
     indexed: Some(
@@ -42,6 +52,7 @@ pub(crate) const NATIVE: Layout = Layout {
     create: "CREATE TABLE IF NOT EXISTS {table} \
          ({sid} bytea NOT NULL PRIMARY KEY, {json} bytea NOT NULL, {end} bigint NOT NULL)",
     index: Some("CREATE INDEX IF NOT EXISTS {index} ON {table} ({end})"),
+    starts: "substring({json} FROM 1 FOR octet_length({start})) = {start}",
     ..PLAIN
 };
 
@@ -63,6 +74,8 @@ pub(crate) const CONNECT_PG_SIMPLE: Layout = Layout {
     end_out: "(extract(epoch FROM least({end}, timestamp '275760-09-13') AT TIME ZONE {zone}) \
               * 1000)::bigint",
     live: "{end} > to_timestamp({now}::bigint / 1000.0) AT TIME ZONE {zone}",
+    due: "{end} <= to_timestamp({latest}::bigint / 1000.0) AT TIME ZONE {zone}",
+    starts: "starts_with({json}::text, {start}::text)",
     step: 1_000,
     ..PLAIN
 };

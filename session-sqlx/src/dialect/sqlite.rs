@@ -17,6 +17,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
               WHERE {sid} = {id} AND {live} AND {same}",
     sweep: "DELETE FROM {table} WHERE {sid} IN \
             (SELECT {sid} FROM {table} WHERE NOT ({live}) LIMIT {limit})",
+    get_and_touch: None,
     lock: None,
     indexed: None,
     exact: None,

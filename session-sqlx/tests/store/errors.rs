@@ -207,3 +207,35 @@ async fn debug_shows_no_address_and_no_password() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_cannot_be_touched_can_still_be_read() {
+    for schema in [Schema::Native, Schema::ConnectPgSimple] {
+        let rows = rows(Database::Postgres, schema);
+        let store = crate::open(&rows).await;
+        let hour = Some(std::time::Duration::from_secs(3_600));
+        let renewal = session_core::Renewal::new(hour, session_core::Clock::system().now());
+        let mut cookie = session_core::SessionCookie::new();
+        cookie.set_max_age(hour, session_core::Clock::system().now());
+        let record = session_core::Record::new(cookie, &session_core::Data::new());
+        store.set(&id("x"), &record).await.unwrap();
+        let url = format!("{}?options[default_transaction_read_only]=on", rows.url);
+        let replica = builder(&rows).connect(&url).await.unwrap();
+        let error = replica.set(&id("x"), &record).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        let (found, renewed) = replica
+            .get_and_touch(&id("x"), &renewal)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(found.json(), record.json());
+        assert_eq!(renewed, session_core::Renewed::Left);
+        let (_, renewed) = store
+            .get_and_touch(&id("x"), &renewal)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(renewed, session_core::Renewed::Touched);
+        rows.drop_table().await;
+    }
+}
