@@ -25,7 +25,7 @@ while read -r verb name; do
         ;;
     stop | cont)
         kill "-$(echo "$verb" | tr '[:lower:]' '[:upper:]')" "$server"
-        echo done
+        echo ok
         ;;
     esac
 done
