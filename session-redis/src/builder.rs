@@ -73,7 +73,9 @@ use crate::url::{self, Place, config};
 /// an operation waits for its end so long, and fails with
 /// [`Unavailable`](session_core::ErrorKind::Unavailable) after that. A longer time than the servers
 /// need for a failover (`cluster-node-timeout`, `down-after-milliseconds`, and some seconds more)
-/// hides most of it from the visitors.
+/// hides most of it from the visitors. It does so too when the host of a master vanishes without a
+/// word: what was under way on a connection to it fails after the `response_timeout`, and what comes
+/// later asks again every second or so who the master is, instead of waiting for the old one.
 #[derive(Clone)]
 #[must_use]
 pub struct RedisStoreBuilder {

@@ -1,6 +1,8 @@
 use std::io;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+#[cfg(feature = "sentinel")]
+use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -29,7 +31,8 @@ use crate::sentinel::Sentinels;
 pub(crate) struct Link {
     target: Target,
     dialer: Dialer,
-    current: Mutex<Option<Arc<Attempt>>>,
+    /// The one that has led to a connection, or the latest of each runtime.
+    attempts: Mutex<Vec<Attempt>>,
 }
 
 /// What a link leads to.
@@ -52,6 +55,7 @@ impl Target {
 }
 
 /// A connection that is being made, that stands, or that is lost.
+#[derive(Clone)]
 struct Attempt {
     line: Shared<BoxFuture<'static, Result<Line, Failure>>>,
     since: Instant,
@@ -64,27 +68,35 @@ impl Link {
         Self {
             target,
             dialer,
-            current: Mutex::new(None),
+            attempts: Mutex::default(),
         }
     }
 
     /// The connection, made if there is none.
     pub(crate) async fn line(&self) -> Result<Line, Failure> {
         let attempt = self.attempt();
-        attempt.line.clone().await
+        attempt.line.await
     }
 
-    /// The current attempt, or a new one if that is of no use any more.
-    fn attempt(&self) -> Arc<Attempt> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*current {
-            Some(attempt) if attempt.is_usable(self.dialer.limits.connect) => Arc::clone(attempt),
-            _ => {
-                let attempt = Arc::new(Attempt::new(self.target.clone(), self.dialer.clone()));
-                *current = Some(Arc::clone(&attempt));
-                attempt
-            }
+    /// The attempt that has led to a connection, whichever runtime that is on; else the one that
+    /// this runtime has under way, or a new one.
+    fn attempt(&self) -> Attempt {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let limit = self.dialer.limits.connect;
+        attempts.retain(|attempt| attempt.stands() || attempt.is_pending(limit));
+        if let Some(standing) = attempts.iter().find(|attempt| attempt.stands()).cloned() {
+            *attempts = vec![standing.clone()];
+            return standing;
         }
+        // One that another runtime began depends on that one's timers and sockets, which may never
+        // move again.
+        let here = runtime();
+        if let Some(own) = attempts.iter().find(|attempt| attempt.runtime == here) {
+            return own.clone();
+        }
+        let attempt = Attempt::new(self.target.clone(), self.dialer.clone());
+        attempts.push(attempt.clone());
+        attempt
     }
 }
 
@@ -104,15 +116,14 @@ impl Attempt {
         }
     }
 
-    fn is_usable(&self, limit: Duration) -> bool {
-        match self.line.peek() {
-            Some(Ok(line)) => !line.is_lost(),
-            Some(Err(_)) => false,
-            // An attempt that nobody has waited for to its end (their requests were cancelled) has
-            // run out of time although it need not fail. One that another runtime began depends on
-            // that one's timers and sockets, which may never move again.
-            None => self.runtime == runtime() && self.since.elapsed() <= limit,
-        }
+    fn stands(&self) -> bool {
+        matches!(self.line.peek(), Some(Ok(line)) if !line.is_lost())
+    }
+
+    /// One that nobody has waited for to its end (their requests were cancelled) has run out of
+    /// time although it need not fail.
+    fn is_pending(&self, limit: Duration) -> bool {
+        self.line.peek().is_none() && self.since.elapsed() <= limit
     }
 }
 

@@ -1,10 +1,41 @@
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::connection::Failure;
 
 /// How long to wait before asking the same servers again who is in charge.
 pub(crate) const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a server that says nothing keeps a search from asking the others again: its host may
+/// have vanished without a word, and they learn of the failover only in a while.
+pub(crate) const ROUND: Duration = Duration::from_secs(1);
+
+/// The time for a search for a master.
+pub(crate) struct Patience {
+    since: Instant,
+    limit: Duration,
+}
+
+impl Patience {
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self {
+            since: Instant::now(),
+            limit,
+        }
+    }
+
+    /// How long to go on with what is under way before asking again. The longer it has taken so
+    /// far, the longer: everybody may be there, and merely slow.
+    pub(crate) fn round(&self) -> Duration {
+        let passed = self.since.elapsed();
+        let left = self.limit.saturating_sub(passed);
+        ROUND.max(passed / 4).min(left)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.since.elapsed() >= self.limit
+    }
+}
 
 /// Why there is no connection to the master that is wanted.
 #[derive(Clone, Debug)]

@@ -2,12 +2,12 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use redis::{Client, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::address::Address;
 use crate::connection::Failure;
 use crate::dial::{Dialer, Line};
-use crate::patience::{Miss, PAUSE, too_late, worse};
+use crate::patience::{Miss, PAUSE, Patience, too_late, worse};
 
 /// Finds the master that some Sentinels watch.
 ///
@@ -45,27 +45,25 @@ impl Sentinels {
     /// A connection to the master. While a failover is under way, it waits for the new one, within
     /// the time for connecting.
     pub(crate) async fn dial(&self, dialer: &Dialer) -> Result<Line, Failure> {
+        let patience = Patience::new(dialer.limits.connect);
         let mut last = None;
-        let search = async {
-            loop {
-                match self.round(dialer).await {
-                    Ok(line) => return Ok(line),
-                    Err(Miss::Final(failure)) => return Err(failure),
-                    Err(Miss::Soon(failure)) => last = Some(failure),
-                }
-                sleep(PAUSE).await;
+        loop {
+            match self.round(dialer, Instant::now() + patience.round()).await {
+                Ok(line) => return Ok(line),
+                Err(Miss::Final(failure)) => return Err(failure),
+                Err(Miss::Soon(failure)) => last = Some(worse(last, failure)),
             }
-        };
-        match timeout(dialer.limits.connect, search).await {
-            Ok(found) => found,
-            Err(_) => Err(last.unwrap_or_else(too_late)),
+            sleep(PAUSE.min(patience.round())).await;
+            if patience.is_over() {
+                return Err(last.unwrap_or_else(too_late));
+            }
         }
     }
 
     /// Asks all Sentinels at once, and takes the first master that says that it is one. The
     /// masters that they name are tried at once, too: one that is gone, as its Sentinel has yet to
     /// notice, must not keep anybody from the one that took over.
-    async fn round(&self, dialer: &Dialer) -> Result<Line, Miss> {
+    async fn round(&self, dialer: &Dialer, end: Instant) -> Result<Line, Miss> {
         let tried = Mutex::new(Vec::new());
         let searches = self.clients.iter().map(|client| async {
             let address = match self.ask(client, dialer).await {
@@ -86,12 +84,15 @@ impl Sentinels {
         });
         let mut searches = searches.collect::<FuturesUnordered<_>>();
         let (mut missed, mut silent) = (None, None);
-        while let Some(search) = searches.next().await {
-            match search {
-                Search::Found(line) => return Ok(line),
-                Search::Again => {}
-                Search::Missed(failure) => missed = Some(worse(missed, failure)),
-                Search::Silent(failure) => silent = Some(worse(silent, failure)),
+        loop {
+            match timeout_at(end, searches.next()).await {
+                Ok(Some(Search::Found(line))) => return Ok(line),
+                Ok(Some(Search::Again)) => {}
+                Ok(Some(Search::Missed(failure))) => missed = Some(worse(missed, failure)),
+                Ok(Some(Search::Silent(failure))) => silent = Some(worse(silent, failure)),
+                Ok(None) => break,
+                // Whoever is silent still may know better than those who have answered.
+                Err(_) => return Err(Miss::Soon(missed.or(silent).unwrap_or_else(too_late))),
             }
         }
         Err(match missed {

@@ -115,6 +115,16 @@ impl Guard {
         self.ask(&format!("kill {name}")).map(drop)
     }
 
+    /// Halts the server of this name, with its connections open.
+    pub(crate) fn pause(&self, name: &str) -> Result<()> {
+        self.ask(&format!("stop {name}")).map(drop)
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self, name: &str) -> Result<()> {
+        self.ask(&format!("cont {name}")).map(drop)
+    }
+
     fn ask(&self, line: &str) -> Result<String> {
         let mut shell = self.lock();
         let input = shell.process.stdin.as_mut();

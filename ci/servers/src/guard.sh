@@ -1,8 +1,9 @@
 # shellcheck shell=sh
 # Stands between a test process and its servers, and outlives both. Reads what to do from its input:
 # "start NAME" runs NAME.run and answers with the process's id, "kill NAME" ends it and answers when
-# it is gone. At the end of its input, which comes with the end of the test process however that
-# happens, it stops all servers and removes the directory.
+# it is gone, "stop NAME" and "cont NAME" halt it and let it go on. At the end of its input, which
+# comes with the end of the test process however that happens, it stops all servers and removes the
+# directory.
 directory=$1 stop=$2
 trap '' INT TERM HUP PIPE
 cd "$directory" || exit 1
@@ -22,6 +23,14 @@ while read -r verb name; do
         wait "$server" 2>/dev/null
         eval "pid_$name="
         echo gone
+        ;;
+    stop)
+        kill -STOP "$server"
+        echo halted
+        ;;
+    cont)
+        kill -CONT "$server"
+        echo running
         ;;
     esac
 done

@@ -228,6 +228,27 @@ impl Node {
         killed.map_err(|error| error.to_string())
     }
 
+    /// Halts it with `SIGSTOP`: what there is of its host still takes connections, and nobody
+    /// answers on them, as if the host had vanished without a word.
+    ///
+    /// # Errors
+    ///
+    /// As [`kill`](Self::kill).
+    pub fn pause(&self) -> Result<(), String> {
+        let paused = self.guard.pause(&self.name);
+        paused.map_err(|error| error.to_string())
+    }
+
+    /// Lets it go on after [`pause`](Self::pause).
+    ///
+    /// # Errors
+    ///
+    /// As [`kill`](Self::kill).
+    pub fn resume(&self) -> Result<(), String> {
+        let resumed = self.guard.resume(&self.name);
+        resumed.map_err(|error| error.to_string())
+    }
+
     /// Starts it again where it was, and returns when it answers. What it held in memory is lost.
     ///
     /// # Errors

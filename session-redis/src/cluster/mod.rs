@@ -1,17 +1,15 @@
 mod slots;
 mod topology;
 
-use std::time::Instant;
-
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value};
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{sleep, timeout};
 
 use self::slots::slot_of;
 pub(crate) use self::topology::Topology;
 use crate::address::Address;
 use crate::connection::{Answers, Failure, Node, is_answer, pipeline};
 use crate::dial::Line;
-use crate::patience::{Miss, PAUSE, too_late};
+use crate::patience::{Miss, PAUSE, Patience, too_late};
 
 /// Links to the masters of a cluster. Replicas are never read from: one may not have heard yet that
 /// a session was destroyed.
@@ -108,30 +106,32 @@ impl Cluster {
     /// there no longer than for a connection.
     async fn send(&self, key: &[u8], batch: Batch<'_>) -> Result<Answers, Failure> {
         let slot = slot_of(key);
-        let deadline = Instant::now() + self.topology.patience();
+        let patience = Patience::new(self.topology.patience());
         let mut towards = None;
         let mut last = None;
         for round in 0.. {
             if round > 0 && (last.is_some() || round > HASTY) {
                 sleep(PAUSE).await;
             }
-            if round > 0 && Instant::now() > deadline {
+            if round > 0 && patience.is_over() {
                 break;
             }
             let (goal, asking) = match towards.take() {
                 Some((goal, asking)) => (Some(goal), asking),
                 None => (None, false),
             };
-            let line = match timeout_at(deadline.into(), self.line(slot, goal)).await {
+            let line = match timeout(patience.round(), self.line(slot, goal)).await {
                 Ok(Ok(line)) => line,
                 Ok(Err(Miss::Final(failure))) => return Err(failure),
                 Ok(Err(Miss::Soon(failure))) => {
                     last = Some(failure);
                     continue;
                 }
+                // The attempt to connect goes on; the map may know of another master by now.
                 Err(_) => {
                     self.topology.doubt();
-                    break;
+                    last = last.or_else(|| Some(too_late()));
+                    continue;
                 }
             };
             let (line, from) = line;

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
 use redis::{ConnectionInfo, ErrorKind, RedisError};
+use tokio::time::timeout;
 
 use super::slots::Slots;
 use crate::address::Address;
 use crate::connection::Failure;
 use crate::dial::Dialer;
 use crate::link::{Link, Target};
-use crate::patience::{Miss, too_late, worse};
+use crate::patience::{Miss, ROUND, too_late, worse};
 
 /// How many nodes are asked for the map at the same time: enough that one that is silent holds
 /// nobody up.
@@ -120,7 +121,7 @@ impl Topology {
     pub(crate) async fn fresh(&self) -> Result<Arc<Slots>, Failure> {
         let version = self.known().version;
         let read = self.read(version);
-        match tokio::time::timeout(self.patience(), read).await {
+        match timeout(self.patience(), read).await {
             Ok(slots) => slots,
             Err(_) => Err(too_late()),
         }
@@ -128,7 +129,9 @@ impl Topology {
 
     /// Reads the map, unless somebody has read one that is newer than `version`.
     async fn read(&self, version: u64) -> Result<Arc<Slots>, Failure> {
-        let _reading = self.reading.lock().await;
+        // Whoever holds it may be on a runtime that nobody drives any more. Sooner than a search
+        // asks again, which would begin this wait again as well.
+        let _reading = timeout(ROUND / 2, self.reading.lock()).await;
         if let Some(slots) = self.newer_than(version) {
             return Ok(slots);
         }

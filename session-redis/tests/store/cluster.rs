@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use redis::cluster::ClusterClient;
-use redis::{Client, cmd, pipe};
+use redis::io::AsyncDNSResolver;
+use redis::{Client, RedisFuture, cmd, pipe};
 use session_conformance::Proxy;
 use session_core::{Created, ErrorKind, Replaced, Store, Touched};
 use session_redis::RedisStore;
@@ -350,6 +352,78 @@ async fn a_master_that_dies_is_waited_for_within_bounds_and_replaced() {
     for x in &ids {
         assert!(patient.get(x).await.unwrap().is_none());
     }
+}
+
+/// Its host vanishes without a word: whoever connects to it waits for an answer in vain.
+#[tokio::test]
+async fn a_master_that_falls_silent_is_replaced_long_before_the_time_is_over() {
+    let server = private(Kind::RedisCluster);
+    let url = site::url(&server);
+    let patient = || {
+        builder()
+            .connect_timeout(Duration::from_secs(60))
+            .response_timeout(Duration::from_millis(500))
+    };
+    let store = patient().connect(&url).await.unwrap();
+    let lazy = patient().connect_lazily(&url).unwrap();
+    let ids: Vec<_> = (0..30).map(|number| id(&number.to_string())).collect();
+    server.nodes()[0].pause().unwrap();
+
+    let started = Instant::now();
+    let mut failed = 0;
+    for x in &ids {
+        // The connection that there was is given up with the answer that does not come.
+        if let Err(error) = store.set(x, &record("a", HOUR)).await {
+            assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
+            failed += 1;
+            store.set(x, &record("a", HOUR)).await.unwrap();
+        }
+        lazy.set(x, &record("a", HOUR)).await.unwrap();
+    }
+    assert_eq!(failed, 1);
+    assert!(started.elapsed() < Duration::from_secs(30));
+    server.nodes()[0].resume().unwrap();
+}
+
+/// Waits on the clock of the runtime that asks first, for longer than any test lasts.
+struct Stuck(AtomicBool);
+
+impl AsyncDNSResolver for Stuck {
+    fn resolve<'a, 'b: 'a>(
+        &'a self,
+        host: &'b str,
+        port: u16,
+    ) -> RedisFuture<'a, Box<dyn Iterator<Item = SocketAddr> + Send + 'a>> {
+        let stuck = self.0.swap(false, Ordering::SeqCst);
+        let address = SocketAddr::new(host.parse().unwrap(), port);
+        Box::pin(async move {
+            if stuck {
+                tokio::time::sleep(HOUR).await;
+            }
+            Ok(Box::new([address].into_iter()) as Box<dyn Iterator<Item = _> + Send>)
+        })
+    }
+}
+
+#[test]
+fn a_runtime_that_rests_while_it_reads_the_map_keeps_nobody_from_it() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    };
+    let url = site::url_of(Kind::RedisCluster, &[cluster().url()]);
+    let limited = builder().connect_timeout(Duration::from_secs(10));
+    let limited = limited.resolver(Stuck(AtomicBool::new(true)));
+    let store = limited.connect_lazily(&url).unwrap();
+    let resting = runtime();
+    let reader = store.clone();
+    let reader = resting.spawn(async move { reader.get(&id("a")).await.map(drop) });
+    resting.block_on(tokio::task::yield_now());
+    assert!(!reader.is_finished());
+    runtime().block_on(async {
+        store.set(&id("a"), &record("a", HOUR)).await.unwrap();
+        assert!(store.get(&id("a")).await.unwrap().is_some());
+    });
 }
 
 #[tokio::test]

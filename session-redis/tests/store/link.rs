@@ -1,6 +1,7 @@
 //! The connection: made when it is needed, made again when it is lost, waited for within bounds.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -136,6 +137,52 @@ fn a_store_outlives_the_runtime_that_it_was_made_on() {
             assert!(store.get(&id("a")).await.unwrap().is_some());
         });
     }
+}
+
+/// Two runtimes, as of two cores, which are driven at the same time.
+fn on_two_runtimes(operation: impl Fn(&Runtime) + Sync) {
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| operation(&runtime()));
+        }
+    });
+}
+
+#[test]
+fn each_of_several_runtimes_has_one_attempt_under_way() {
+    // Takes connections, and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = Proxy::start(silent.local_addr().unwrap()).unwrap();
+    let limited = builder().connect_timeout(Duration::from_secs(60));
+    let store = limited
+        .connect_lazily(&server().url_at(proxy.address()))
+        .unwrap();
+    let turn = Barrier::new(2);
+    on_two_runtimes(|runtime| {
+        for _ in 0..20 {
+            turn.wait();
+            let wanted = id("a");
+            let short = Duration::from_millis(20);
+            let cancelled =
+                runtime.block_on(async { tokio::time::timeout(short, store.get(&wanted)).await });
+            assert!(cancelled.is_err());
+        }
+    });
+    assert_eq!(proxy.connections(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_runtimes_share_the_connection_that_stands() {
+    let (proxy, store) = through_proxy("").await;
+    tokio::task::block_in_place(|| {
+        on_two_runtimes(|runtime| {
+            for _ in 0..20 {
+                let (id, record) = (id("a"), record("a", HOUR));
+                runtime.block_on(store.set(&id, &record)).unwrap();
+            }
+        });
+    });
+    assert_eq!(proxy.connections(), 1);
 }
 
 #[tokio::test]

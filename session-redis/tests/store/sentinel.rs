@@ -50,6 +50,35 @@ async fn a_master_that_dies_is_waited_for_within_bounds_and_replaced() {
     }
 }
 
+/// Its host vanishes without a word: whoever connects to it waits for an answer in vain.
+#[tokio::test]
+async fn a_master_that_falls_silent_is_replaced_long_before_the_time_is_over() {
+    let server = private(Kind::RedisSentinel);
+    let url = site::url(&server);
+    let patient = || {
+        builder()
+            .connect_timeout(Duration::from_secs(60))
+            .response_timeout(Duration::from_millis(500))
+    };
+    let store = patient().connect(&url).await.unwrap();
+    store.set(&id("a"), &record("a", HOUR)).await.unwrap();
+    let nodes = server.nodes();
+    let master = nodes.iter().find(|node| node.name() == "master").unwrap();
+    master.pause().unwrap();
+
+    let started = Instant::now();
+    // The connection that there was is given up with the answer that does not come.
+    let error = store.get(&id("a")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
+    store.set(&id("b"), &record("b", HOUR)).await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(30));
+
+    let late = patient().connect(&url).await.unwrap();
+    late.set(&id("b"), &record("b", HOUR)).await.unwrap();
+    master.resume().unwrap();
+    assert!(store.get(&id("b")).await.unwrap().is_some());
+}
+
 /// A Sentinel that has slept through a failover names a master that answers nobody. The others know
 /// better, and are heard in time.
 #[tokio::test]

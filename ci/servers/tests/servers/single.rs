@@ -1,6 +1,6 @@
 //! One server of each kind that Debian has.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -15,7 +15,7 @@ fn redis_answers_to_its_password_alone() {
     let pong = redis(server.address(), server.password(), "PING");
     assert!(pong.starts_with("+PONG"), "{pong}");
     let mut stream = TcpStream::connect(server.address()).unwrap();
-    std::io::Write::write_all(&mut stream, b"PING\r\nQUIT\r\n").unwrap();
+    stream.write_all(b"PING\r\nQUIT\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("-NOAUTH"), "{answer}");
@@ -123,6 +123,23 @@ fn a_node_can_be_killed_and_started_again() {
         node.restart().unwrap();
         assert!(listens(node.address()), "{kind}");
     }
+}
+
+#[test]
+fn a_node_that_is_halted_answers_when_it_goes_on() {
+    let server = start(Kind::Redis);
+    let node = &server.nodes()[0];
+    node.pause().unwrap();
+    let mut stream = std::net::TcpStream::connect(node.address()).unwrap();
+    let limit = std::time::Duration::from_millis(300);
+    stream.set_read_timeout(Some(limit)).unwrap();
+    stream.write_all(b"PING\r\n").unwrap();
+    let mut answer = [0];
+    stream.read_exact(&mut answer).unwrap_err();
+    node.resume().unwrap();
+    stream.set_read_timeout(None).unwrap();
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"-", "it wants a password");
 }
 
 #[test]
