@@ -25,11 +25,13 @@ impl Patience {
     }
 
     /// How long to go on with what is under way before asking again. The longer it has taken so
-    /// far, the longer: everybody may be there, and merely slow.
+    /// far, the longer, and at the end for as long as there is: everybody may be there, and merely
+    /// slow.
     pub(crate) fn round(&self) -> Duration {
         let passed = self.since.elapsed();
         let left = self.limit.saturating_sub(passed);
-        ROUND.max(passed / 4).min(left)
+        let round = ROUND.max(passed / 2);
+        if left <= round + ROUND { left } else { round }
     }
 
     pub(crate) fn is_over(&self) -> bool {

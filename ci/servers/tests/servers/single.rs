@@ -130,7 +130,7 @@ fn a_node_that_is_halted_answers_when_it_goes_on() {
     let server = start(Kind::Redis);
     let node = &server.nodes()[0];
     node.pause().unwrap();
-    let mut stream = std::net::TcpStream::connect(node.address()).unwrap();
+    let mut stream = TcpStream::connect(node.address()).unwrap();
     let limit = std::time::Duration::from_millis(300);
     stream.set_read_timeout(Some(limit)).unwrap();
     stream.write_all(b"PING\r\n").unwrap();
