@@ -282,7 +282,7 @@ impl Exchange {
             return match (wanted, self.is_sendable(state)) {
                 (true, true) => Work::Write,
                 // Nobody can be told of the new one; the old one is to end all the same.
-                (true, false) if state.ends_the_old() => Work::Retire,
+                (_, false) if state.ends_the_old() => Work::Retire,
                 (true, false) => Work::Withhold,
                 (false, true) if state.has_remains() && state.written => Work::Retire,
                 (false, _) => Work::Nothing,

@@ -429,6 +429,21 @@ fn d11_a_new_session_whose_cookie_cannot_be_sent_is_not_saved() {
     let response = visitor.visit(&lifecycle, |session| session.regenerate());
     assert!(response.0.is_empty());
     assert_eq!((store.calls().as_str(), store.len()), ("get destroy", 0));
+    // What a handler saves itself is saved, and what it ends after that is ended.
+    let twice = async |session: session_core::Session| {
+        session.save().await.unwrap();
+        session.regenerate();
+        session.save().await.unwrap();
+    };
+    let mut other = Visitor {
+        connection: Connection::Plain,
+        ..Visitor::default()
+    };
+    assert!(other.visit_async(&lifecycle, twice).0.is_empty());
+    assert_eq!(
+        (store.calls().as_str(), store.len()),
+        ("create create destroy", 1)
+    );
 }
 
 #[test]
