@@ -25,7 +25,7 @@ A filter is a part of a rule's id or test name: GET, get_01, expir.
   --allow-incomplete   what was not run does not make the run fail
   --repeat N           run each rule N times, with another seed each time
   --seed N             the seed of everything random
-  --limit SECONDS      how long a rule may take before it counts as hanging (20)
+  --limit SECONDS      how long a step may take before its rule counts as hanging (20)
   --jobs N             how many rules work at the same time (8)
   --format FORMAT      text, json, junit, markdown
   --quiet              no progress on standard error

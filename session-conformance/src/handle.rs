@@ -30,7 +30,7 @@ pub(crate) type Used = Arc<Mutex<Vec<Id>>>;
 pub(crate) struct Handle {
     pub(crate) name: Arc<str>,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) log: Option<Log>,
+    pub(crate) log: Log,
     pub(crate) timing: Timing,
     pub(crate) used: Used,
 }
@@ -45,7 +45,7 @@ impl Handle {
     /// remark instead.
     pub(crate) fn quiet(&self) -> Self {
         Self {
-            log: None,
+            log: self.log.quiet(),
             ..self.clone()
         }
     }
@@ -159,19 +159,16 @@ impl Handle {
         show: impl Fn(&T) -> String,
     ) -> Answer<T> {
         let call = format!("{}.{what}", self.name);
-        let step = self.log.as_ref().map(|log| (log, log.call(call.clone())));
+        let place = self.log.call(&call);
         let began = Instant::now();
         let result = work.await;
         if result.is_ok() {
             self.timing.took(began.elapsed());
         }
-        if let Some((log, place)) = step {
-            let answer = match &result {
-                Ok(value) => show(value),
-                Err(error) => describe::error(error),
-            };
-            log.answer(place, answer);
-        }
+        self.log.answer(place, || match &result {
+            Ok(value) => show(value),
+            Err(error) => describe::error(error),
+        });
         Answer {
             call,
             timing: self.timing.clone(),
@@ -183,7 +180,7 @@ impl Handle {
     /// the harness write.
     pub(crate) fn wrote(&self, id: &Id) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.log.is_none() || !used.iter().any(|other| other.id == id.id) {
+        if self.log.is_quiet() || !used.iter().any(|other| other.id == id.id) {
             used.push(id.clone());
         }
     }

@@ -19,7 +19,7 @@ use crate::Rule;
 /// | [`allow_incomplete`](Self::allow_incomplete) | what was not run makes the run incomplete |
 /// | [`repeat`](Self::repeat) | once |
 /// | [`seed`](Self::seed) | new in each run |
-/// | [`limit`](Self::limit) | 20 seconds for a rule, waiting for an expiry not counted |
+/// | [`limit`](Self::limit) | 20 seconds for a step of a rule, waiting for an expiry not counted |
 /// | [`jobs`](Self::jobs) | 8 rules at the same time |
 /// | [`progress`](Self::progress) | none |
 #[derive(Clone, Debug)]
@@ -121,8 +121,8 @@ impl Options {
         self
     }
 
-    /// How long a rule may take before it counts as hanging; waiting for a record to expire is not
-    /// counted.
+    /// How long a step of a rule may take before the rule counts as hanging; waiting for a record
+    /// to expire is not counted. A rule whose steps all end may take six times as long.
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;

@@ -21,6 +21,8 @@ use crate::{CATALOGUE, Options, Rule, absent, describe, random};
 
 /// How often a rule that did not come to the point is tried before it is INCONCLUSIVE.
 const TRIES: u64 = 3;
+/// A rule that always gets its answers may take so many times as long as the wait for one.
+const ENDLESS: u32 = 6;
 /// How often rules are looked at that may hang.
 const WATCH: Duration = Duration::from_millis(50);
 
@@ -30,6 +32,8 @@ struct Trace {
     namespace: String,
     log: Log,
     pace: Arc<Pace>,
+    /// How many steps had ended when one was last seen to end, and how long the rule had worked.
+    progress: Mutex<(usize, Duration)>,
     /// The verdict, and since when the rule is cleaning up after itself.
     judged: Mutex<Option<(RuleResult, Instant)>>,
 }
@@ -139,9 +143,9 @@ fn run_on(
                     let Some(trace) = trace else { continue };
                     if let Some(result) = trace.stuck_after(options.limit) {
                         finished(index, result);
-                    } else if trace.pace.worked() > options.limit {
+                    } else if let Some(failure) = trace.hangs(options.limit) {
                         trace.pace.rest();
-                        finished(index, hung(selected[index], &trace, options.limit));
+                        finished(index, trace.result(selected[index], failure));
                     }
                 }
             }
@@ -150,6 +154,37 @@ fn run_on(
 }
 
 impl Trace {
+    /// What is wrong with a rule that gets no answer, or no end of them. How long all of them take
+    /// is no matter: that depends on the machine, and on what else it does.
+    fn hangs(&self, limit: Duration) -> Option<Failure> {
+        let (ended, worked) = (self.log.ended(), self.pace.worked());
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if progress.0 != ended {
+            *progress = (ended, worked);
+        }
+        if worked.saturating_sub(progress.1) > limit {
+            return Some(Failure::new(
+                format_args!("every step to end within {}", describe::duration(limit)),
+                "the last step never returned: a deadlock, or a wait for something that does not come",
+            ));
+        }
+        let limit = limit * ENDLESS;
+        (worked > limit).then(|| {
+            Failure::new(
+                format_args!("the rule to end within {}", describe::duration(limit)),
+                "it goes on and on: each step ended, and still there was another one",
+            )
+        })
+    }
+
+    fn result(&self, rule: &'static Rule, failure: Failure) -> RuleResult {
+        let mut result = RuleResult::new(rule, self.seed, Err(failure));
+        result.steps = self.log.steps();
+        result.leftovers = vec![format!("namespace {}", self.namespace)];
+        result.took = self.pace.worked();
+        result
+    }
+
     /// The verdict of a rule whose clean-up does not end: a hook that blocks its thread must not
     /// keep the run from ending.
     fn stuck_after(&self, limit: Duration) -> Option<RuleResult> {
@@ -183,18 +218,6 @@ fn spawn(runtime: &Runtime, index: usize, job: Job, sender: &Sender<(usize, Rule
             RuleResult::not_run(rule, format!("no thread: {error}")),
         ));
     }
-}
-
-fn hung(rule: &'static Rule, trace: &Trace, limit: Duration) -> RuleResult {
-    let failure = Failure::new(
-        format_args!("the rule to end within {}", describe::duration(limit)),
-        "the last step never returned: a deadlock, or a wait for something that does not come",
-    );
-    let mut result = RuleResult::new(rule, trace.seed, Err(failure));
-    result.steps = trace.log.steps();
-    result.leftovers = vec![format!("namespace {}", trace.namespace)];
-    result.took = trace.pace.worked();
-    result
 }
 
 impl Job {
@@ -237,6 +260,7 @@ impl Job {
             namespace: namespace.into(),
             log: log.clone(),
             pace: Arc::clone(&pace),
+            progress: Mutex::default(),
             judged: Mutex::default(),
         });
         *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&trace));

@@ -41,7 +41,7 @@ impl Space {
         let handle = |name: &str, store| Handle {
             name: format!("{prefix}{name}").into(),
             store,
-            log: Some(log.clone()),
+            log: log.clone(),
             timing: timing.clone(),
             used: Arc::clone(&used),
         };

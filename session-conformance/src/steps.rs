@@ -1,5 +1,6 @@
 //! What a rule did, step by step, for the report of a failure.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -15,34 +16,62 @@ pub struct Step {
 
 /// A shared list of steps; clones write to the same one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<Step>>>);
+pub(crate) struct Log {
+    steps: Arc<Mutex<Vec<Step>>>,
+    ended: Arc<AtomicUsize>,
+    quiet: bool,
+}
 
-/// The place of a step that has been written down.
+/// The place of a step, if it has been written down.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place(usize);
+pub(crate) struct Place(Option<usize>);
 
 impl Log {
-    /// Writes a call down before it is made: one that hangs is then the last step.
-    pub(crate) fn call(&self, what: String) -> Place {
-        let mut steps = self.lock();
-        steps.push(Step {
-            what,
-            answer: Some("(no answer)".into()),
-        });
-        Place(steps.len() - 1)
+    /// The same log for calls that are counted alone.
+    pub(crate) fn quiet(&self) -> Self {
+        Self {
+            quiet: true,
+            ..self.clone()
+        }
     }
 
-    pub(crate) fn answer(&self, place: Place, answer: String) {
-        if let Some(step) = self.lock().get_mut(place.0) {
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Writes a call down before it is made: one that hangs is then the last step.
+    pub(crate) fn call(&self, what: &str) -> Place {
+        if self.quiet {
+            return Place(None);
+        }
+        let mut steps = self.lock();
+        steps.push(Step {
+            what: what.into(),
+            answer: Some("(no answer)".into()),
+        });
+        Place(Some(steps.len() - 1))
+    }
+
+    pub(crate) fn answer(&self, place: Place, answer: impl FnOnce() -> String) {
+        self.ended.fetch_add(1, Ordering::Relaxed);
+        let Place(Some(place)) = place else { return };
+        let answer = answer();
+        if let Some(step) = self.lock().get_mut(place) {
             step.answer = Some(answer);
         }
     }
 
     pub(crate) fn remark(&self, what: impl Into<String>) {
+        self.ended.fetch_add(1, Ordering::Relaxed);
         self.lock().push(Step {
             what: what.into(),
             answer: None,
         });
+    }
+
+    /// How many steps have ended, those that are not written down included.
+    pub(crate) fn ended(&self) -> usize {
+        self.ended.load(Ordering::Relaxed)
     }
 
     pub(crate) fn steps(&self) -> Vec<Step> {
@@ -50,6 +79,6 @@ impl Log {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Step>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -17,6 +17,8 @@ enum Fault {
     Panic,
     Hang,
     Deadlock,
+    /// Each time by a fifth of a second.
+    Slow,
 }
 
 #[derive(Debug)]
@@ -34,6 +36,7 @@ impl Store for Faulty {
                 let _ = receiver.recv();
                 drop(sender);
             }
+            Fault::Slow => tokio::time::sleep(Duration::from_millis(200)).await,
         }
         self.0.get(id).await
     }
@@ -60,8 +63,11 @@ impl Harness for FaultyHarness {
     const TIME: Time = Time::Manual;
 
     async fn open(&self, opening: Opening) -> std::result::Result<Namespace, NotRun> {
-        let store = || Faulty(MapStore::with_clock(opening.clock.clone()), self.0);
-        Ok(Namespace::new(store(), store()))
+        let map = MapStore::with_clock(opening.clock);
+        Ok(Namespace::new(
+            Faulty(map.clone(), self.0),
+            Faulty(map, self.0),
+        ))
     }
 }
 
@@ -297,6 +303,24 @@ impl Harness for SlowToRemove {
         let blocks = self.blocks;
         Ok(Maps.open(opening).await?.with_hooks(Self { blocks }))
     }
+}
+
+#[test]
+fn a_slow_rule_does_not_hang() {
+    let run_only = |rule: &str| {
+        let options = Options::new().limit(Duration::from_secs(1));
+        run(FaultyHarness(Fault::Slow), options.filter(rule).exact(true))
+    };
+    let report = run_only("SET-01");
+    let result = report.result("SET-01").unwrap();
+    assert_eq!(result.verdict, Verdict::Pass, "{}", report.to_text());
+    assert!(result.took > Duration::from_secs(1), "{result:?}");
+    // It asks for more than all that is allowed.
+    let report = run_only("SIZ-05");
+    let result = report.result("SIZ-05").unwrap();
+    assert_eq!(result.verdict, Verdict::Fail, "{}", report.to_text());
+    let expected = result.expected.as_deref().unwrap();
+    assert_eq!(expected, "the rule to end within 6 s");
 }
 
 #[test]
