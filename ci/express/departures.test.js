@@ -157,13 +157,14 @@ function stored(title, changed, expected, tell) {
             const cookie = id && `connect.sid=${encodeURIComponent(sign(id, options.secret))}`;
             return send(probes[runtime], { headers: cookie ? { cookie } : {}, steps, alone: true });
           };
-          const write = async (text) => {
+          const write = async (text, left = HOUR) => {
             const id = randomBytes(24).toString("base64url");
-            await look.write(id, text, HOUR);
+            await look.write(id, text, left);
             return id;
           };
+          const left = async (id) => (await look.get([id]))[0].left;
           const exists = async (id) => (await look.texts([id]))[0] !== null;
-          assert.deepEqual(await tell({ visit, write, exists, way }), wanted, runtime);
+          assert.deepEqual(await tell({ visit, write, exists, left, way }), wanted, runtime);
         }
       });
     } finally {
@@ -244,6 +245,17 @@ stored(
     const id = await write("no JSON");
     const { status } = await visit(id, set(1));
     return [status, await exists(id)];
+  },
+);
+
+stored(
+  "a read extends the session in the same step, although it is dropped later in the request",
+  { unset: "keep" },
+  { node: false, rust: true },
+  async ({ visit, write, left }) => {
+    const id = await write(row(), HOUR / 2);
+    await visit(id, { op: "unset" });
+    return (await left(id)) > HOUR / 2;
   },
 );
 

@@ -15,7 +15,10 @@ export function inProcess(probe) {
   };
 }
 
-/** Rows on a server or in a file: `{ text, json, left }` by id, `left` being milliseconds. */
+/**
+ * Rows on a server or in a file: `{ text, json, left, readsExtend }` by id. `left` is milliseconds;
+ * `readsExtend` says whether our store extends a session in the step that reads it.
+ */
 export async function outside(url) {
   switch (url.split(":")[0]) {
     case "redis": {
@@ -28,6 +31,7 @@ export async function outside(url) {
           return text && { text, left };
         },
         write: (id, text, left) => client.set(`sess:${id}`, text, { PX: left }),
+        readsExtend: true,
         close: () => client.close(),
       });
     }
@@ -48,6 +52,7 @@ export async function outside(url) {
             `insert into session (sid, sess, expire) values ($1, $2::json, localtimestamp + $3 * interval '1 ms')`,
             [id, text, left],
           ),
+        readsExtend: true,
         close: () => client.end(),
       });
     }
@@ -97,7 +102,7 @@ export async function outside(url) {
   }
 }
 
-function reader({ read, ...rest }) {
+function reader({ read, readsExtend = false, ...rest }) {
   return {
     ...rest,
     async texts(ids) {
@@ -106,7 +111,7 @@ function reader({ read, ...rest }) {
     },
     async get(ids) {
       const rows = await Promise.all(ids.map((id) => read(id)));
-      return rows.map((row) => row && { text: row.text, left: Number(row.left), json: JSON.parse(row.text) });
+      return rows.map((row) => row && { text: row.text, left: Number(row.left), json: JSON.parse(row.text), readsExtend });
     },
   };
 }

@@ -237,6 +237,12 @@ class World {
         compare.row("the row", { json: expected }, other && { json: other.json }, since);
         continue;
       }
+      if (rust && own && story.ended === "unset" && node && other?.readsExtend && other.left > node.left + this.slack) {
+        // Where a read extends the session, that it is dropped later in the request comes too late.
+        this.parted = true;
+        compare.row("the row", { json: node.json }, other, since);
+        continue;
+      }
       compare.row(own ? "the row" : "an earlier row", node, other, since, expected);
     }
   }
