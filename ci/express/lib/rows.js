@@ -16,8 +16,9 @@ export function inProcess(probe) {
 }
 
 /**
- * Rows on a server or in a file: `{ text, json, left, readsExtend }` by id. `left` is milliseconds;
- * `readsExtend` says whether our store extends a session in the step that reads it.
+ * Rows on a server or in a file: `{ text, json, left, extends }` by id. `left` is milliseconds;
+ * `extends` says which sessions our store extends and express-session's does not: those that end
+ * with the `browser`, or those that were `read` and nothing else.
  */
 export async function outside(url) {
   switch (url.split(":")[0]) {
@@ -31,7 +32,7 @@ export async function outside(url) {
           return text && { text, left };
         },
         write: (id, text, left) => client.set(`sess:${id}`, text, { PX: left }),
-        readsExtend: true,
+        extends: "read",
         close: () => client.close(),
       });
     }
@@ -52,7 +53,7 @@ export async function outside(url) {
             `insert into session (sid, sess, expire) values ($1, $2::json, localtimestamp + $3 * interval '1 ms')`,
             [id, text, left],
           ),
-        readsExtend: true,
+        extends: "read",
         close: () => client.end(),
       });
     }
@@ -94,6 +95,7 @@ export async function outside(url) {
         write: async (id, text, left) => {
           client.prepare(`insert into sessions (sid, sess, ${column}) values (?, ?, ?)`).run(id, text, insert(left));
         },
+        extends: preset === "connect-sqlite3" ? "browser" : null,
         close: async () => client.close(),
       });
     }
@@ -102,7 +104,7 @@ export async function outside(url) {
   }
 }
 
-function reader({ read, readsExtend = false, ...rest }) {
+function reader({ read, extends: more = null, ...rest }) {
   return {
     ...rest,
     async texts(ids) {
@@ -111,7 +113,7 @@ function reader({ read, readsExtend = false, ...rest }) {
     },
     async get(ids) {
       const rows = await Promise.all(ids.map((id) => read(id)));
-      return rows.map((row) => row && { text: row.text, left: Number(row.left), json: JSON.parse(row.text), readsExtend });
+      return rows.map((row) => row && { text: row.text, left: Number(row.left), json: JSON.parse(row.text), extends: more });
     },
   };
 }
