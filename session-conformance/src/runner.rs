@@ -163,9 +163,13 @@ impl Trace {
             *progress = (ended, worked);
         }
         if worked.saturating_sub(progress.1) > limit {
+            let what = match self.log.steps().as_slice() {
+                [] => "opening the namespace never ended",
+                _ => "the last step never returned",
+            };
             return Some(Failure::new(
                 format_args!("every step to end within {}", describe::duration(limit)),
-                "the last step never returned: a deadlock, or a wait for something that does not come",
+                format_args!("{what}: a deadlock, or a wait for something that does not come"),
             ));
         }
         let limit = limit * ENDLESS;
