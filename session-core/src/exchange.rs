@@ -157,7 +157,9 @@ impl Exchange {
                          not (behind a proxy, is the `proxy` option set?)"
                     );
                 }
-                state.dropped_cookie.is_none() && matches!(work, Work::Nothing | Work::Withhold)
+                state.dropped_cookie.is_none()
+                    && !state.has_discarded()
+                    && matches!(work, Work::Nothing | Work::Withhold)
             }
             Phase::Live => false,
             Phase::Destroyed | Phase::Unset => false,
@@ -223,7 +225,8 @@ impl Exchange {
         let shared = &*self.0;
         let work = self.work(&shared.state());
         let done = match work {
-            Work::Nothing | Work::Withhold => Ok(()),
+            Work::Nothing => Ok(()),
+            Work::Withhold => shared.discard().await,
             Work::Touch => self.touch().await,
             Work::Write => self.write().await,
             Work::Retire => shared.retire().await,
@@ -282,8 +285,9 @@ impl Exchange {
             return match (wanted, self.is_sendable(state)) {
                 (true, true) => Work::Write,
                 // Nobody can be told of the new one; the old one is to end all the same.
-                (_, false) if state.ends_the_old() => Work::Retire,
+                (_, false) if state.ends_the_old(self.0.origin.cookie_id.as_ref()) => Work::Retire,
                 (true, false) => Work::Withhold,
+                (false, false) if state.has_discarded() => Work::Withhold,
                 (false, true) if state.has_remains() && state.written => Work::Retire,
                 (false, _) => Work::Nothing,
             };

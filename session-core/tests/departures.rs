@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::{ALL, Recorder, Visitor, start};
 use session_core::{
     Capabilities, Clock, Connection, CookieOptions, ErrorKind, Lifecycle, OnStoreError, Record,
-    SessionOptions, Store, Unset,
+    Session, SessionOptions, Store, Unset,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -146,7 +146,7 @@ fn d03_a_failure_leaves_the_browser_with_a_session() {
         let lifecycle = lifecycle(&store);
         let mut visitor = Visitor::with_session(&lifecycle);
         store.fail(failing, ErrorKind::Unavailable);
-        let regenerate = async |session: session_core::Session| {
+        let regenerate = async |session: Session| {
             session.regenerate();
             session.insert("user", "alice").unwrap();
         };
@@ -430,7 +430,7 @@ fn d11_a_new_session_whose_cookie_cannot_be_sent_is_not_saved() {
     assert!(response.0.is_empty());
     assert_eq!((store.calls().as_str(), store.len()), ("get destroy", 0));
     // What a handler saves itself is saved, and what it ends after that is ended.
-    let twice = async |session: session_core::Session| {
+    let twice = async |session: Session| {
         session.save().await.unwrap();
         session.regenerate();
         session.save().await.unwrap();
@@ -451,7 +451,7 @@ fn d12_a_new_session_that_was_saved_gets_its_cookie() {
     let store = Recorder::new(ALL);
     let lifecycle = lifecycle(&store);
     let mut visitor = Visitor::default();
-    let save = async |session: session_core::Session| session.save().await.unwrap();
+    let save = async |session: Session| session.save().await.unwrap();
     assert!(visitor.visit_async(&lifecycle, save).sets_cookie());
     assert_eq!(store.calls(), "create");
     visitor.visit(&lifecycle, |session| assert!(!session.is_new()));
@@ -523,4 +523,93 @@ fn a_session_that_has_expired_meanwhile_is_not_revived() {
     clock.set(start());
     let stored: Record = pollster::block_on(store.get(&id)).unwrap().unwrap();
     assert!(!stored.json().contains("late"));
+}
+
+/// A visitor who came by TLS and comes back without it, where cookies are secure.
+fn insecure_again(store: &Recorder, lifecycle: &Lifecycle) -> Visitor {
+    let mut visitor = Visitor {
+        connection: Connection::Encrypted,
+        ..Visitor::default()
+    };
+    visitor.visit(lifecycle, |session| {
+        session.insert("user", "alice").unwrap()
+    });
+    assert_eq!(store.calls(), "create");
+    visitor.connection = Connection::Plain;
+    visitor
+}
+
+#[test]
+fn d11_a_logout_ends_the_session_however_it_is_made() {
+    let logouts: [fn(&Session); 4] = [
+        |session| session.regenerate(),
+        |session| session.regenerate_keeping(["language"]),
+        |session| {
+            session.remove("user");
+            session.cycle_id();
+        },
+        |session| {
+            session.cycle_id();
+            session.clear();
+        },
+    ];
+    for logout in logouts {
+        let store = Recorder::new(ALL);
+        let options = store.options().cookie(CookieOptions::new().secure(true));
+        let lifecycle = Lifecycle::new(options).unwrap();
+        let mut visitor = insecure_again(&store, &lifecycle);
+        visitor.visit(&lifecycle, |session| logout(&session));
+        visitor.connection = Connection::Encrypted;
+        visitor.visit(&lifecycle, |session| {
+            assert_eq!(session.get::<String>("user").unwrap(), None);
+        });
+        assert_eq!(store.len(), 0);
+    }
+}
+
+#[test]
+fn d11_regenerate_ends_the_session_also_where_genid_repeats_itself() {
+    let store = Recorder::new(ALL);
+    let options = store
+        .options()
+        .cookie(CookieOptions::new().secure(true))
+        .genid(|_| session_core::SessionId::new("one-and-only").unwrap());
+    let lifecycle = Lifecycle::new(options).unwrap();
+    let mut visitor = insecure_again(&store, &lifecycle);
+    visitor.visit(&lifecycle, |session| session.regenerate());
+    assert_eq!((store.calls().as_str(), store.len()), ("get destroy", 0));
+}
+
+#[test]
+fn d11_an_id_that_nobody_heard_of_leaves_no_row() {
+    let fresh = || {
+        let store = Recorder::new(ALL);
+        let options = store.options().cookie(CookieOptions::new().secure(true));
+        (Lifecycle::new(options).unwrap(), store)
+    };
+    for saves_again in [false, true] {
+        let (lifecycle, store) = fresh();
+        insecure_again(&store, &lifecycle).visit_async(&lifecycle, async |session| {
+            session.cycle_id();
+            session.save().await.unwrap();
+            session.cycle_id();
+            if saves_again {
+                session.save().await.unwrap();
+            }
+        });
+        // The browser's, and what was saved last.
+        assert_eq!(store.len(), if saves_again { 2 } else { 1 });
+    }
+    let (lifecycle, store) = fresh();
+    let mut visitor = Visitor {
+        connection: Connection::Plain,
+        ..Visitor::default()
+    };
+    visitor.visit_async(&lifecycle, async |session| {
+        session.insert("a", &1).unwrap();
+        session.save().await.unwrap();
+        session.cycle_id();
+        session.save().await.unwrap();
+    });
+    assert_eq!(store.len(), 1, "{}", store.calls());
 }

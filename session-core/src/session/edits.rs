@@ -74,6 +74,12 @@ impl Edits {
         self.log.is_empty()
     }
 
+    /// Whether one of them takes something away.
+    pub(crate) fn remove_any(&self) -> bool {
+        let mut edits = self.log.iter();
+        edits.any(|(_, edit)| matches!(edit, Edit::Remove(_) | Edit::Retain(_) | Edit::Clear))
+    }
+
     /// The number of the last edit ever pushed.
     pub(crate) fn last(&self) -> u64 {
         self.last

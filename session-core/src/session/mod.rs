@@ -339,6 +339,10 @@ impl Session {
     /// As [`regenerate`](Self::regenerate); edits that another request makes meanwhile are brought
     /// over, and if another request destroys the old session first, or changes its id, there is no
     /// new one either: of two such requests at the same time the first one counts.
+    ///
+    /// Where the new session's cookie cannot be sent (it is `Secure`, and the connection is not),
+    /// the old session stays as it was and what was put into it here is dropped; if this request
+    /// has taken something out of it, which may be the sign of a logout, the old session ends.
     pub fn cycle_id(&self) {
         let mut state = self.editable();
         let cookie = state.cookie.clone();

@@ -342,10 +342,25 @@ impl State {
         self.retired.is_some() || !self.discarded.is_empty()
     }
 
-    /// Whether the session that was there is to end, and nothing of it goes on in a new one.
-    pub(crate) fn ends_the_old(&self) -> bool {
-        let retired = self.retired.as_ref();
-        retired.is_some_and(|retired| retired.source.is_none())
+    pub(crate) fn has_discarded(&self) -> bool {
+        !self.discarded.is_empty()
+    }
+
+    /// Whether the session that was there is to end even if nobody can be told of the new one:
+    /// nothing of it was to go on, or not all of it, or the browser, which has `known`, has never
+    /// heard of it.
+    pub(crate) fn ends_the_old(&self, known: Option<&SessionId>) -> bool {
+        self.retired.as_ref().is_some_and(|retired| {
+            retired.source.is_none()
+                || retired.edits.remove_any()
+                || self.edits.remove_any()
+                || Some(&retired.id) != known
+        })
+    }
+
+    /// Whether `id` is that of the session as it is now in the store.
+    pub(crate) fn lies_under(&self, id: &SessionId) -> bool {
+        self.written && self.id.as_ref() == Some(id)
     }
 
     /// Takes `data`, which is this request's edits on top of what another one has written.

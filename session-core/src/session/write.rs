@@ -193,7 +193,7 @@ impl Shared {
             let Some(retired) = self.state().retired.clone() else {
                 return self.discard().await;
             };
-            if retired.id == self.id() {
+            if self.state().lies_under(&retired.id) {
                 // genid gave the same id again: the new session has taken the old one's place.
                 self.state().retired = None;
                 continue;
@@ -285,12 +285,13 @@ impl Shared {
         }
     }
 
-    async fn discard(&self) -> Result<()> {
+    /// Removes what this request has stored under ids that it has given up.
+    pub(crate) async fn discard(&self) -> Result<()> {
         loop {
             let Some(id) = self.state().discarded.last().cloned() else {
                 return Ok(());
             };
-            if id != self.id() {
+            if !self.state().lies_under(&id) {
                 self.config.store().destroy(&id).await?;
             }
             self.state().discarded.pop();
