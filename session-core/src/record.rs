@@ -27,10 +27,27 @@ use crate::{Data, Result, SessionCookie};
 /// ```
 #[derive(Clone)]
 pub struct Record {
-    json: Arc<str>,
+    json: Json,
     cookie: SessionCookie,
     /// The end that the backend keeps, also for sessions whose cookie has none; milliseconds.
     stored_expires: Option<StoredExpires>,
+}
+
+/// A record's text.
+#[derive(Clone)]
+enum Json {
+    Written(Arc<str>),
+    /// With what was found in it.
+    Read(Arc<(Arc<str>, Data)>),
+}
+
+impl Json {
+    fn text(&self) -> &Arc<str> {
+        match self {
+            Self::Written(text) => text,
+            Self::Read(read) => &read.0,
+        }
+    }
 }
 
 /// What a backend keeps of a record's end beside its JSON.
@@ -73,7 +90,7 @@ impl Record {
     #[must_use]
     pub fn new(cookie: SessionCookie, data: &Data) -> Self {
         Self {
-            json: data.to_json(&cookie).into(),
+            json: Json::Written(data.to_json(&cookie).into()),
             cookie,
             stored_expires: None,
         }
@@ -92,9 +109,9 @@ impl Record {
     /// the place but not the text in the error.
     pub fn decode(json: impl Into<Arc<str>>, expires: StoredExpiry) -> Result<Self> {
         let json = json.into();
-        let (_, cookie) = Data::parse(&json)?;
+        let (data, cookie) = Data::parse(&json)?;
         let record = Self {
-            json,
+            json: Json::Read(Arc::new((json, data))),
             cookie,
             stored_expires: None,
         };
@@ -139,13 +156,13 @@ impl Record {
     /// The session's JSON: what is to be stored, or what was read.
     #[must_use]
     pub fn json(&self) -> &str {
-        &self.json
+        self.json.text()
     }
 
     /// The session's JSON, shared.
     #[must_use]
     pub fn shared_json(&self) -> &Arc<str> {
-        &self.json
+        self.json.text()
     }
 
     /// The cookie settings, with the expiry that counts.
@@ -177,14 +194,18 @@ impl Record {
     /// The data, to read or to make another record from.
     #[must_use]
     pub fn data(&self) -> Data {
-        Data::reparse(&self.json)
+        match &self.json {
+            Json::Written(text) => Data::reparse(text),
+            Json::Read(read) => read.1.clone(),
+        }
     }
 
     /// Whether both hold the same text, as a conditional write compares them. The expiry that a
     /// touch moves is not part of it.
     #[must_use]
     pub fn same_json(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.json, &other.json) || self.json == other.json
+        let (text, other) = (self.json.text(), other.json.text());
+        Arc::ptr_eq(text, other) || text == other
     }
 }
 
@@ -198,7 +219,7 @@ impl PartialEq for Record {
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record")
-            .field("json", &format_args!("{} bytes", self.json.len()))
+            .field("json", &format_args!("{} bytes", self.json().len()))
             .field("cookie", &self.cookie)
             .field("stored_expires", &self.stored_expires())
             .finish()

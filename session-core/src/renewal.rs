@@ -85,9 +85,8 @@ impl Renewal {
     #[must_use]
     pub fn json_start(&self) -> String {
         let mut start = String::from("{\"cookie\":");
-        self.cookie.write_json(&mut start);
-        let end = start.find(',').map_or(start.len(), |comma| comma + 1);
-        start.truncate(end);
+        self.cookie.write_json_start(&mut start);
+        start.push(',');
         start
     }
 

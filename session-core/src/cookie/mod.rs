@@ -373,11 +373,7 @@ impl SessionCookie {
     /// Appends the JSON that Node writes for the cookie: its keys in its order, absent ones left
     /// out.
     pub(crate) fn write_json(&self, out: &mut String) {
-        let mut json = JsonObject::open(out);
-        match self.original_max_age.get() {
-            Some(millis) => json.number("originalMaxAge", millis),
-            None => write_non_number(&mut json, "originalMaxAge", self.original_max_age),
-        }
+        let mut json = self.open_json(out);
         self.attributes.write_json_before_expires(&mut json);
         match self.expires.get() {
             Some(millis) => {
@@ -390,6 +386,20 @@ impl SessionCookie {
         }
         self.attributes.write_json_after_expires(&mut json);
         json.close();
+    }
+
+    /// Appends the beginning of that JSON: the max age that was set.
+    pub(crate) fn write_json_start(&self, out: &mut String) {
+        self.open_json(out);
+    }
+
+    fn open_json<'a>(&self, out: &'a mut String) -> JsonObject<'a> {
+        let mut json = JsonObject::open(out);
+        match self.original_max_age.get() {
+            Some(millis) => json.number("originalMaxAge", millis),
+            None => write_non_number(&mut json, "originalMaxAge", self.original_max_age),
+        }
+        json
     }
 
     fn edit(&mut self) -> &mut Attributes {
