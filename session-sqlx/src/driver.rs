@@ -118,12 +118,15 @@ where
                 }
                 // A server that has become a replica shows what was destroyed on the new one.
                 Some(Reason::ReadOnly) => {
-                    drop(connection);
+                    connection.close();
                     self.forget_idle();
                     return Err(failure);
                 }
                 // MySQL hangs up on whoever sends a packet that is too large.
-                Some(Reason::TooLarge) => return Err(failure),
+                Some(Reason::TooLarge) => {
+                    connection.close();
+                    return Err(failure);
+                }
                 Some(reason) if reason != Reason::Unavailable => {
                     connection.give_back();
                     return Err(failure);
@@ -131,7 +134,12 @@ where
                 // A connection that was waiting may have died, and its neighbours with it.
                 _ => {
                     let fresh = connection.is_fresh();
-                    drop(connection);
+                    if failure.is_late() {
+                        // The server may still be at work.
+                        drop(connection);
+                    } else {
+                        connection.close();
+                    }
                     self.forget_idle();
                     if fresh || lost || !statement.repeats || failure.is_late() {
                         return Err(failure);
@@ -152,11 +160,16 @@ where
             run::<DB>(&mut connection, SqlStr::from_static("COMMIT")).await
         };
         match timeout(SCRIPT_LIMIT, run).await {
-            Ok(done) => done.map_err(|error| Failure::talking::<DB>(&error))?,
-            Err(_) => return Err(Failure::Late),
+            Ok(Ok(())) => {
+                connection.give_back();
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                connection.close();
+                Err(Failure::talking::<DB>(&error))
+            }
+            Err(_) => Err(Failure::Late),
         }
-        connection.give_back();
-        Ok(())
     }
 
     async fn connect(&self) -> Result<(), Failure> {
