@@ -125,16 +125,16 @@ impl Renderer<'_> {
             }
             "table hex" => self.hex(&names.table),
             "sid hex" => self.hex(&names.id),
-            // The index as a statement names it.
-            "index hex" => {
-                let (start, parameters) = (self.text.len(), self.parameters.len());
-                self.render("{schema.}{index}", "");
-                debug_assert_eq!(parameters, self.parameters.len());
+            // The table as a statement names it, in its quotes.
+            "quoted table hex" => {
+                let start = self.text.len();
+                self.word("table", "");
                 let name = self.text.split_off(start);
                 self.hex(&name);
             }
             "bare table" => self.quoted(&names.table),
-            "index" => self.quoted(&format!("IDX_{}_{}", names.table, names.end)),
+            "index" => self.quoted(&names.index()),
+            "index hex" => self.hex(&names.index()),
             "schema." => {
                 if let Some(schema) = &names.schema {
                     self.quoted(schema);

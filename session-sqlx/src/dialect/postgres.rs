@@ -36,7 +36,10 @@ pub(crate) const DIALECT: Dialect = Dialect {
     lock: Some(LOCK),
     // IF NOT EXISTS takes the table's lock before it looks.
     indexed: Some(
-        "SELECT (to_regclass(convert_from('\\x{index hex}'::bytea, 'UTF8')) IS NOT NULL)::int::bigint",
+        "SELECT count(*) FROM pg_catalog.pg_index \
+         JOIN pg_catalog.pg_class ON pg_class.oid = pg_index.indexrelid \
+         WHERE indrelid = to_regclass(convert_from('\\x{quoted table hex}'::bytea, 'UTF8')) \
+         AND relname = convert_from('\\x{index hex}'::bytea, 'UTF8') AND indisvalid",
     ),
     exact: None,
     unique: None,
