@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::dialect::{Done, Reason};
 use crate::failure::Failure;
 use crate::pool::Pool;
-use crate::template::{Parameter, Statement};
+use crate::template::{Effect, Parameter, Statement};
 
 /// A driver of sqlx: what its types do not say.
 pub(crate) trait Driver: Database {
@@ -116,8 +116,9 @@ where
                     connection.give_back();
                     undone += 1;
                 }
-                // A server that has become a replica shows what was destroyed on the new one.
-                Some(Reason::ReadOnly) => {
+                // A write has to find the server that can be written to: this one may have become
+                // a replica. Whoever reads is content with it.
+                Some(Reason::ReadOnly) if statement.effect == Effect::Writes => {
                     connection.close();
                     self.forget_idle();
                     return Err(failure);
@@ -141,7 +142,7 @@ where
                         connection.close();
                     }
                     self.forget_idle();
-                    if fresh || lost || !statement.repeats || failure.is_late() {
+                    if fresh || lost || !statement.effect.repeats() || failure.is_late() {
                         return Err(failure);
                     }
                     lost = true;

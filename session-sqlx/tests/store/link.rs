@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use session_conformance::Proxy;
-use session_core::{ErrorKind, Store};
+use session_core::{Clock, ErrorKind, Renewal, Store};
 use session_sqlx::{Database, Schema};
 use test_servers::{Kind, Server};
 
@@ -207,4 +207,31 @@ async fn the_farewell_of_mysql_to_an_idle_connection_is_a_lost_connection() {
     assert_eq!(idle, 1);
     assert!(store.get(&x).await.unwrap().is_some());
     rows.drop_table().await;
+}
+
+/// A standby before it is promoted, say.
+#[tokio::test]
+async fn whoever_reads_where_nothing_can_be_written_keeps_the_connection() {
+    for schema in [Schema::Native, Schema::ConnectPgSimple] {
+        let rows = rows(Database::Postgres, schema);
+        let (x, record) = (id("x"), record("a", in_an_hour()));
+        crate::open(&rows).await.set(&x, &record).await.unwrap();
+        let server = server(Database::Postgres).unwrap().unwrap();
+        let proxy = Proxy::start(server.address()).unwrap();
+        let url = server.url_at(proxy.address());
+        let url = format!("{url}?options[default_transaction_read_only]=on");
+        let standby = builder(&rows).connect(&url).await.unwrap();
+        let renewal = Renewal::new(None, Clock::system().now());
+        for _ in 0..20 {
+            let found = standby.get_and_touch(&x, &renewal).await.unwrap();
+            assert_eq!(found.unwrap().0.json(), record.json());
+        }
+        assert_eq!(proxy.connections(), 1);
+        // Whoever writes looks for the primary with a new one.
+        let error = standby.set(&x, &record).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        assert!(standby.get(&x).await.unwrap().is_some());
+        assert_eq!(proxy.connections(), 2);
+        rows.drop_table().await;
+    }
 }
