@@ -6,6 +6,7 @@ use super::{CREATE, Dialect, Done, Outcome, PLAIN, REPLACED, Reason, SET};
 use crate::driver::Driver;
 use crate::layout::Layout;
 
+/// The names in WITH hide tables: they are such as no table is likely to have.
 pub(crate) const DIALECT: Dialect = Dialect {
     quote: '"',
     numbered: true,
@@ -14,9 +15,9 @@ pub(crate) const DIALECT: Dialect = Dialect {
     create: CREATE,
     // What was found counts only where nothing was written: it is what the statement saw at its
     // beginning, and another one may have written since.
-    replace: "WITH written AS (UPDATE {table} SET {json} = {data in}, {end} = {end in} \
+    replace: "WITH session_sqlx_written AS (UPDATE {table} SET {json} = {data in}, {end} = {end in} \
               WHERE {sid} = {id} AND {live} AND {same} RETURNING 1) \
-              SELECT CASE WHEN EXISTS (SELECT 1 FROM written) THEN 2 \
+              SELECT CASE WHEN EXISTS (SELECT 1 FROM session_sqlx_written) THEN 2 \
               WHEN EXISTS (SELECT 1 FROM {table} WHERE {sid} = {id} AND {live}) THEN 1 \
               ELSE 0 END::bigint",
     // An array is made once. With IN the planner may run the subquery, and its limit, for every row
@@ -26,12 +27,12 @@ pub(crate) const DIALECT: Dialect = Dialect {
     // A row that another one has changed meanwhile is looked at again by the update, and is read as
     // it was at the beginning if there was nothing to touch then.
     get_and_touch: Some(
-        "WITH touched AS (UPDATE {table} SET {end} = {end in} \
+        "WITH session_sqlx_touched AS (UPDATE {table} SET {end} = {end in} \
          WHERE {sid} = {id} AND {live} AND {due} AND {starts} \
          RETURNING {end out} AS ended, {data out} AS text) \
-         SELECT ended, text, 'touched'::bytea FROM touched UNION ALL \
+         SELECT ended, text, 'touched'::bytea FROM session_sqlx_touched UNION ALL \
          SELECT {end out}, {data out}, NULL::bytea FROM {table} \
-         WHERE {sid} = {id} AND {live} AND NOT EXISTS (SELECT 1 FROM touched)",
+         WHERE {sid} = {id} AND {live} AND NOT EXISTS (SELECT 1 FROM session_sqlx_touched)",
     ),
     lock: Some(LOCK),
     // IF NOT EXISTS takes the table's lock before it looks.
