@@ -127,6 +127,8 @@ pub(crate) enum Reason {
     Login,
     NoDatabase,
     NoTable,
+    /// There is nowhere to create the table.
+    NoSchema,
     OtherShape,
     Denied,
     TooLarge,

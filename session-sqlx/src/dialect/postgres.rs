@@ -35,7 +35,8 @@ pub(crate) const DIALECT: Dialect = Dialect {
          WHERE {sid} = {id} AND {live} AND NOT EXISTS (SELECT 1 FROM session_sqlx_touched)",
     ),
     lock: Some(LOCK),
-    // IF NOT EXISTS takes the table's lock before it looks.
+    // IF NOT EXISTS takes the table's lock before it looks. Another schema's table may have an index
+    // of the same name.
     indexed: Some(
         "SELECT count(*) FROM pg_catalog.pg_index \
          JOIN pg_catalog.pg_class ON pg_class.oid = pg_index.indexrelid \
@@ -111,7 +112,8 @@ impl Driver for Postgres {
         match &*code {
             "28P01" | "28000" => Reason::Login,
             "3D000" => Reason::NoDatabase,
-            "42P01" | "3F000" => Reason::NoTable,
+            "42P01" => Reason::NoTable,
+            "3F000" => Reason::NoSchema,
             "42703" | "42804" | "42846" | "42883" | "42P10" | "42P08" | "23502" => {
                 Reason::OtherShape
             }

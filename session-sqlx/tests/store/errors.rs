@@ -272,3 +272,15 @@ async fn a_table_may_be_called_as_a_part_of_a_statement() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_schema_that_is_missing_is_not_taken_for_a_missing_table() {
+    let rows = rows(Database::Postgres, Schema::Native);
+    let elsewhere = builder(&rows).namespace("hunter2");
+    let store = elsewhere.connect(&rows.url).await.unwrap();
+    let error = store.migrate().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    assert!(error.to_string().contains("CREATE SCHEMA"), "{error}");
+    assert!(!error.to_string().contains("migrate()"), "{error}");
+    assert!(!texts(&error).contains("hunter2"), "{error:?}");
+}
