@@ -161,7 +161,7 @@ async fn a_write_that_has_returned_is_committed_whatever_the_server_s_default() 
 }
 
 /// What MySQL 8.0.24 and later send before they close a connection that was idle for
-/// `wait_timeout`: ER_CLIENT_INTERACTION_TIMEOUT.
+/// `wait_timeout`: `ER_CLIENT_INTERACTION_TIMEOUT`.
 #[tokio::test]
 async fn the_farewell_of_mysql_to_an_idle_connection_is_a_lost_connection() {
     fn copy(mut from: TcpStream, mut to: TcpStream) {
