@@ -115,6 +115,11 @@ impl SqlxStoreBuilder {
 
     /// How many connections there are at most, at least 1. More operations than that wait for one
     /// another.
+    ///
+    /// A call that was dropped, or was late, counts for as long as the server is at work on it, but
+    /// no longer than the [`response_timeout`](Self::response_timeout), once more. Its connection is
+    /// closed then. Where it is dropped outside of a tokio runtime, or its runtime ends, the
+    /// connection is closed at once, and the server may still be at work.
     pub fn max_connections(mut self, connections: u32) -> Self {
         self.limits.connections = connections.max(1);
         self
@@ -128,7 +133,8 @@ impl SqlxStoreBuilder {
     }
 
     /// How long an operation waits for the answer before it fails with
-    /// [`Timeout`](session_core::ErrorKind::Timeout). The connection is closed then.
+    /// [`Timeout`](session_core::ErrorKind::Timeout). The connection is not used again; see
+    /// [`max_connections`](Self::max_connections).
     pub fn response_timeout(mut self, limit: Duration) -> Self {
         self.limits.response = limit;
         self
@@ -141,8 +147,9 @@ impl SqlxStoreBuilder {
         self
     }
 
-    /// A connection that was idle for longer is not used again. Stay below what the server, or
-    /// a firewall between, allows.
+    /// A connection that was idle for longer is not used again. It is closed when the store next
+    /// takes one or puts one back: without any traffic it stays open. Stay below what the server,
+    /// or a firewall between, allows.
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
         self.limits.idle = limit;
         self

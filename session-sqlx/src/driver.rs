@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::dialect::{Done, Reason};
 use crate::failure::Failure;
 use crate::pool::Pool;
-use crate::template::{Parameter, Statement};
+use crate::template::{Effect, Parameter, Statement};
 
 /// A driver of sqlx: what its types do not say.
 pub(crate) trait Driver: Database {
@@ -116,14 +116,18 @@ where
                     connection.give_back();
                     undone += 1;
                 }
-                // A server that has become a replica shows what was destroyed on the new one.
-                Some(Reason::ReadOnly) => {
-                    drop(connection);
+                // A write has to find the server that can be written to: this one may have become
+                // a replica. Whoever reads is content with it.
+                Some(Reason::ReadOnly) if statement.effect == Effect::Writes => {
+                    connection.close();
                     self.forget_idle();
                     return Err(failure);
                 }
                 // MySQL hangs up on whoever sends a packet that is too large.
-                Some(Reason::TooLarge) => return Err(failure),
+                Some(Reason::TooLarge) => {
+                    connection.close();
+                    return Err(failure);
+                }
                 Some(reason) if reason != Reason::Unavailable => {
                     connection.give_back();
                     return Err(failure);
@@ -131,9 +135,14 @@ where
                 // A connection that was waiting may have died, and its neighbours with it.
                 _ => {
                     let fresh = connection.is_fresh();
-                    drop(connection);
+                    if failure.is_late() {
+                        // The server may still be at work.
+                        drop(connection);
+                    } else {
+                        connection.close();
+                    }
                     self.forget_idle();
-                    if fresh || lost || !statement.repeats || failure.is_late() {
+                    if fresh || lost || !statement.effect.repeats() || failure.is_late() {
                         return Err(failure);
                     }
                     lost = true;
@@ -152,11 +161,16 @@ where
             run::<DB>(&mut connection, SqlStr::from_static("COMMIT")).await
         };
         match timeout(SCRIPT_LIMIT, run).await {
-            Ok(done) => done.map_err(|error| Failure::talking::<DB>(&error))?,
-            Err(_) => return Err(Failure::Late),
+            Ok(Ok(())) => {
+                connection.give_back();
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                connection.close();
+                Err(Failure::talking::<DB>(&error))
+            }
+            Err(_) => Err(Failure::Late),
         }
-        connection.give_back();
-        Ok(())
     }
 
     async fn connect(&self) -> Result<(), Failure> {

@@ -149,6 +149,11 @@ fn reason(reason: Reason) -> (ErrorKind, &'static str) {
             ErrorKind::Config,
             "the table does not exist: call migrate(), or correct its name and schema",
         ),
+        Reason::NoSchema => (
+            ErrorKind::Config,
+            "there is no schema for the table: create it with CREATE SCHEMA, or correct the \
+             namespace or the connection's search_path",
+        ),
         Reason::OtherShape => (
             ErrorKind::Config,
             "the table has another shape than the schema that was chosen: check the schema and \

@@ -12,10 +12,12 @@ pub(crate) struct Names {
     pub(crate) zone: String,
 }
 
-/// What the name of a table's index adds to those of the table and the column.
-const INDEX: usize = "IDX__".len();
-
 impl Names {
+    /// The name of the index of expiries: for its table, that of connect-pg-simple.
+    pub(crate) fn index(&self) -> String {
+        format!("IDX_{}_{}", self.table, self.end)
+    }
+
     pub(crate) fn check(&self, longest: usize) -> Result<()> {
         for (what, name) in [
             ("schema", self.schema.as_ref()),
@@ -37,7 +39,7 @@ impl Names {
                 )));
             }
         }
-        let index = INDEX + self.table.len() + self.end.len();
+        let index = self.index().len();
         if index > longest {
             return Err(config(format!(
                 "the names of the table and of the expiry column make an index name of {index} \

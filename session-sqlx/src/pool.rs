@@ -2,17 +2,18 @@
 //!
 //! sqlx's own pool asks each connection that comes back whether it is still there, which makes two
 //! round trips of each operation. Here a connection comes back only from a statement that has
-//! ended well; one whose caller went away in between is closed.
+//! ended well; one whose caller went away in between is closed, and counts until the server is done
+//! with what it was asked.
 
 use std::fmt;
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::{ConnectOptions, Connection};
 use tokio::runtime::{Handle, Id};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::driver::Driver;
@@ -27,11 +28,12 @@ pub(crate) struct Limits {
     pub(crate) connections: u32,
     /// To wait for a free connection, or to make one.
     pub(crate) connect: Duration,
-    /// To wait for an answer.
+    /// To wait for an answer; and again, for the end of what nobody waits for any more.
     pub(crate) response: Duration,
     /// A connection that was idle for longer is asked first whether it is still there.
     pub(crate) trust: Duration,
-    /// One that was idle for longer is closed.
+    /// One that was idle for longer is not used again. No task closes it: it stays open until the
+    /// store is asked for something.
     pub(crate) idle: Duration,
 }
 
@@ -41,7 +43,7 @@ pub(crate) struct Pool<DB: Driver> {
     options: Options<DB>,
     limits: Limits,
     idle: Mutex<Vec<Idle<DB::Connection>>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 struct Idle<C> {
@@ -64,14 +66,14 @@ impl<DB: Driver> Pool<DB> {
             options,
             limits,
             idle: Mutex::default(),
-            permits: Semaphore::new(limits.connections.max(1) as usize),
+            permits: Arc::new(Semaphore::new(limits.connections.max(1) as usize)),
         }
     }
 
     /// A connection that works as far as is known.
     pub(crate) async fn take(&self) -> Result<Taken<'_, DB>, Failure> {
         let taking = async {
-            let Ok(permit) = self.permits.acquire().await else {
+            let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else {
                 unreachable!("the semaphore is never closed");
             };
             if let Some(idle) = self.pop() {
@@ -154,19 +156,20 @@ fn runtime<DB: Driver>() -> Option<Id> {
         .map(|handle| handle.id())
 }
 
-/// A connection in use. It is closed unless it is given back: whoever went away in the middle of
-/// an answer leaves the rest of it behind.
+/// A connection in use. Whoever goes away in the middle of an answer leaves the rest of it behind,
+/// and the server at work: unless it is given back or closed, the connection keeps its permit until
+/// the server is done.
 pub(crate) struct Taken<'a, DB: Driver> {
     pool: &'a Pool<DB>,
     connection: Option<DB::Connection>,
     fresh: bool,
-    _permit: SemaphorePermit<'a>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl<'a, DB: Driver> Taken<'a, DB> {
     fn new(
         pool: &'a Pool<DB>,
-        permit: SemaphorePermit<'a>,
+        permit: OwnedSemaphorePermit,
         connection: DB::Connection,
         fresh: bool,
     ) -> Self {
@@ -174,13 +177,18 @@ impl<'a, DB: Driver> Taken<'a, DB> {
             pool,
             connection: Some(connection),
             fresh,
-            _permit: permit,
+            permit: Some(permit),
         }
     }
 
     /// It was made for this use.
     pub(crate) fn is_fresh(&self) -> bool {
         self.fresh
+    }
+
+    /// Closes it at once: the server has answered, or is gone.
+    pub(crate) fn close(mut self) {
+        drop(self.connection.take());
     }
 
     pub(crate) fn give_back(mut self) {
@@ -201,20 +209,38 @@ impl<'a, DB: Driver> Taken<'a, DB> {
     }
 }
 
+impl<DB: Driver> Drop for Taken<'_, DB> {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else {
+            return;
+        };
+        // Without a runtime, nobody could wait.
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let (permit, limit) = (self.permit.take(), self.pool.limits.response);
+        runtime.spawn(async move {
+            // The ping is answered after everything that was asked before it.
+            let ending = async move {
+                connection.ping().await?;
+                connection.close().await
+            };
+            let _ = timeout(limit, ending).await;
+            drop(permit);
+        });
+    }
+}
+
 impl<DB: Driver> Deref for Taken<'_, DB> {
     type Target = DB::Connection;
 
     fn deref(&self) -> &DB::Connection {
-        self.connection
-            .as_ref()
-            .expect("given back once, at the end")
+        self.connection.as_ref().expect("given up once, at the end")
     }
 }
 
 impl<DB: Driver> DerefMut for Taken<'_, DB> {
     fn deref_mut(&mut self) -> &mut DB::Connection {
-        self.connection
-            .as_mut()
-            .expect("given back once, at the end")
+        self.connection.as_mut().expect("given up once, at the end")
     }
 }

@@ -1,7 +1,7 @@
 use crate::dialect::{ALL, CHECK, CLEAR, DESTROY, Dialect, EXPIRED, FIND, GET, IDS, LENGTH, TOUCH};
 use crate::layout::Layout;
 use crate::names::Names;
-use crate::template::Statement;
+use crate::template::{Effect, Statement};
 
 /// The statements of a store.
 #[derive(Debug)]
@@ -32,29 +32,33 @@ pub(crate) struct Statements {
 
 impl Statements {
     pub(crate) fn new(dialect: &'static Dialect, layout: &Layout, names: &Names) -> Self {
-        let statement = |template| Statement::new(template, dialect, layout, names);
+        let statement = |template, effect| Statement::new(template, effect, dialect, layout, names);
+        let reads = |template| statement(template, Effect::Reads);
+        let writes = |template| statement(template, Effect::Writes);
         Self {
-            get: statement(GET),
-            set: statement(dialect.set),
-            destroy: statement(DESTROY),
-            touch: statement(TOUCH),
-            get_and_touch: dialect.get_and_touch.map(statement),
-            create: statement(dialect.create),
-            replace: statement(dialect.replace),
-            find: statement(FIND),
-            length: statement(LENGTH),
-            clear: statement(CLEAR),
-            sweep: statement(dialect.sweep),
-            expired: statement(EXPIRED),
-            all: ALL.map(statement),
-            ids: IDS.map(statement),
-            lock: dialect.lock.map(statement),
-            create_table: statement(layout.create),
-            create_index: layout.index.map(statement),
-            indexed: dialect.indexed.map(statement),
-            check: statement(CHECK),
-            exact: dialect.exact.map(statement),
-            unique: dialect.unique.map(statement),
+            get: reads(GET),
+            set: writes(dialect.set),
+            destroy: writes(DESTROY),
+            touch: writes(TOUCH),
+            get_and_touch: dialect
+                .get_and_touch
+                .map(|template| statement(template, Effect::Extends)),
+            create: writes(dialect.create),
+            replace: writes(dialect.replace),
+            find: reads(FIND),
+            length: reads(LENGTH),
+            clear: writes(CLEAR),
+            sweep: writes(dialect.sweep),
+            expired: reads(EXPIRED),
+            all: ALL.map(reads),
+            ids: IDS.map(reads),
+            lock: dialect.lock.map(writes),
+            create_table: writes(layout.create),
+            create_index: layout.index.map(writes),
+            indexed: dialect.indexed.map(reads),
+            check: reads(CHECK),
+            exact: dialect.exact.map(reads),
+            unique: dialect.unique.map(reads),
         }
     }
 }

@@ -44,8 +44,10 @@ const MIGRATE: &str = "migrate";
 ///
 /// A table that is missing, or has another shape, is
 /// [`Config`](session_core::ErrorKind::Config); nothing but [`migrate`](Self::migrate) ever creates
-/// one. What a lost connection leaves open is an error, and only statements that read are sent a
-/// second time.
+/// one. What a lost connection leaves open is an error: a statement is sent a second time only if it
+/// reads, or is that of `get_and_touch`. There the second time changes nothing more: what the first
+/// one has extended is not due again, so that it is read and reported as
+/// [`Left`](session_core::Renewed::Left).
 #[derive(Clone)]
 pub struct SqlxStore(Arc<Inner>);
 
@@ -97,14 +99,18 @@ impl SqlxStore {
     /// Creates the table and its index, unless they are there, and checks that the table has the
     /// columns that this store needs, and on MySQL that it tells all ids apart and has each once.
     ///
-    /// Any number of processes may do this at the same time, and as often as they like. What is
-    /// there already is left as it is: a table of an older installation works without an index.
+    /// Any number of processes may do this at the same time, and as often as they like. A table that
+    /// is there already is not altered. On PostgreSQL, and on SQLite for
+    /// [`Schema::Native`](crate::Schema::Native), it gets its index if it has none, and while that
+    /// is built nobody can write to the table: with millions of rows, make the index beforehand
+    /// (`CREATE INDEX CONCURRENTLY "IDX_session_expire" ON session (expire)` on PostgreSQL, by the
+    /// names of the table and the column). On MySQL a table of an older installation stays without.
     /// The schema and the database have to be there.
     ///
     /// # Errors
     ///
-    /// [`Config`](session_core::ErrorKind::Config) if the user may not create tables, or if there
-    /// is a table of another shape, one that takes `a` and `A` for the same id, or one without a
+    /// [`Config`](session_core::ErrorKind::Config) if the user may not create tables, if the schema
+    /// does not exist, or if there is a table of another shape, one that takes `a` and `A` for the same id, or one without a
     /// unique index of its ids; [`Unavailable`](session_core::ErrorKind::Unavailable) if somebody
     /// else holds a lock on the table for ten seconds (on SQLite, for the connections' busy
     /// timeout) or is migrating for ten minutes; [`Timeout`](session_core::ErrorKind::Timeout) after

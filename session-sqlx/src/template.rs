@@ -39,19 +39,35 @@ impl Parameter {
     }
 }
 
+/// What a statement does to the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Reads,
+    /// It reads, and extends what is due.
+    Extends,
+    Writes,
+}
+
+impl Effect {
+    /// It may be sent again if its answer does not come: it changes nothing, or nothing more the
+    /// second time. What was extended is not due any more.
+    pub(crate) fn repeats(self) -> bool {
+        self != Self::Writes
+    }
+}
+
 /// A statement's text, built once, and its parameters in the order in which the driver wants them.
 #[derive(Clone, Debug)]
 pub(crate) struct Statement {
     pub(crate) text: SqlStr,
     pub(crate) parameters: Vec<Parameter>,
-    /// It may be sent again if its answer does not come: it changes nothing, or nothing more the
-    /// second time.
-    pub(crate) repeats: bool,
+    pub(crate) effect: Effect,
 }
 
 impl Statement {
     pub(crate) fn new(
         template: &str,
+        effect: Effect,
         dialect: &'static Dialect,
         layout: &Layout,
         names: &Names,
@@ -69,7 +85,7 @@ impl Statement {
             // Names are checked and quoted, values are parameters.
             text: AssertSqlSafe(text).into_sql_str(),
             parameters: renderer.parameters,
-            repeats: template.starts_with("SELECT") || template.starts_with("WITH touched"),
+            effect,
         }
     }
 }
@@ -125,16 +141,16 @@ impl Renderer<'_> {
             }
             "table hex" => self.hex(&names.table),
             "sid hex" => self.hex(&names.id),
-            // The index as a statement names it.
-            "index hex" => {
-                let (start, parameters) = (self.text.len(), self.parameters.len());
-                self.render("{schema.}{index}", "");
-                debug_assert_eq!(parameters, self.parameters.len());
+            // The table as a statement names it, in its quotes.
+            "quoted table hex" => {
+                let start = self.text.len();
+                self.word("table", "");
                 let name = self.text.split_off(start);
                 self.hex(&name);
             }
             "bare table" => self.quoted(&names.table),
-            "index" => self.quoted(&format!("IDX_{}_{}", names.table, names.end)),
+            "index" => self.quoted(&names.index()),
+            "index hex" => self.hex(&names.index()),
             "schema." => {
                 if let Some(schema) = &names.schema {
                     self.quoted(schema);
@@ -206,13 +222,19 @@ mod tests {
     #[test]
     fn names_are_quoted_and_never_taken_for_words() {
         let layout = &postgres::NATIVE;
-        let find = Statement::new(FIND, &postgres::DIALECT, layout, &names("a\"b"));
+        let find = Statement::new(
+            FIND,
+            Effect::Reads,
+            &postgres::DIALECT,
+            layout,
+            &names("a\"b"),
+        );
         assert_eq!(
             find.text.as_str(),
             r#"SELECT 1 FROM "shop"."a""b" WHERE "{id}" = $1 AND "expire" > $2"#
         );
         assert_eq!(find.parameters, [Parameter::Id, Parameter::Now]);
-        assert!(find.repeats);
+        assert!(find.effect.repeats());
     }
 
     #[test]
@@ -220,14 +242,16 @@ mod tests {
         use Parameter::{Data, Expires, Id, Now, Old};
         let one = Statement::new(
             postgres::DIALECT.replace,
+            Effect::Writes,
             &postgres::DIALECT,
             &postgres::CONNECT_PG_SIMPLE,
             &names("t"),
         );
         assert_eq!(one.parameters, [Data, Expires, Id, Now, Old]);
-        assert!(!one.repeats);
+        assert!(!one.effect.repeats());
         let two = Statement::new(
             mysql::DIALECT.replace,
+            Effect::Writes,
             &mysql::DIALECT,
             &mysql::EXPRESS_MYSQL_SESSION,
             &names("t`"),

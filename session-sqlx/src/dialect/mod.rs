@@ -64,10 +64,10 @@ pub(crate) const IDS: [&str; 2] = [
 pub(crate) const CHECK: &str =
     "SELECT {end out}, {data out}, {sid} FROM {table} WHERE {live} LIMIT 0";
 
-/// The upserts of SQLite and PostgreSQL. `create` takes over the row of what has ended, in the same
+/// The upserts of SQLite and PostgreSQL. With a name of its own, the table may be called `excluded`. `create` takes over the row of what has ended, in the same
 /// statement.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub(crate) const SET: &str = "INSERT INTO {table} ({sid}, {json}, {end}) \
+pub(crate) const SET: &str = "INSERT INTO {table} AS kept ({sid}, {json}, {end}) \
      VALUES ({id}, {data in}, {end in}) \
      ON CONFLICT ({sid}) DO UPDATE SET {json} = excluded.{json}, {end} = excluded.{end}";
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -127,6 +127,8 @@ pub(crate) enum Reason {
     Login,
     NoDatabase,
     NoTable,
+    /// There is nowhere to create the table.
+    NoSchema,
     OtherShape,
     Denied,
     TooLarge,

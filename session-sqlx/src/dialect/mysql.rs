@@ -120,7 +120,9 @@ impl Driver for MySql {
             1020 | 1213 => Reason::Undone,
             1290 | 1792 | 1836 => Reason::ReadOnly,
             1317 | 1969 | 3024 => Reason::Cancelled,
-            1030 | 1040 | 1053 | 1129 | 1203 | 1226 => Reason::Unavailable,
+            // The last three: MySQL's farewell to who was idle for too long, MariaDB's to whom
+            // somebody has killed, and Galera's answer before a node is ready.
+            1030 | 1040 | 1053 | 1129 | 1203 | 1226 | 4031 | 1927 | 1047 => Reason::Unavailable,
             126 | 145 | 1034 | 1194 => Reason::Damaged,
             _ => Reason::Other,
         }

@@ -6,6 +6,7 @@ use super::{CREATE, Dialect, Done, Outcome, PLAIN, REPLACED, Reason, SET};
 use crate::driver::Driver;
 use crate::layout::Layout;
 
+/// The names in WITH hide tables: they are such as no table is likely to have.
 pub(crate) const DIALECT: Dialect = Dialect {
     quote: '"',
     numbered: true,
@@ -14,9 +15,9 @@ pub(crate) const DIALECT: Dialect = Dialect {
     create: CREATE,
     // What was found counts only where nothing was written: it is what the statement saw at its
     // beginning, and another one may have written since.
-    replace: "WITH written AS (UPDATE {table} SET {json} = {data in}, {end} = {end in} \
+    replace: "WITH session_sqlx_written AS (UPDATE {table} SET {json} = {data in}, {end} = {end in} \
               WHERE {sid} = {id} AND {live} AND {same} RETURNING 1) \
-              SELECT CASE WHEN EXISTS (SELECT 1 FROM written) THEN 2 \
+              SELECT CASE WHEN EXISTS (SELECT 1 FROM session_sqlx_written) THEN 2 \
               WHEN EXISTS (SELECT 1 FROM {table} WHERE {sid} = {id} AND {live}) THEN 1 \
               ELSE 0 END::bigint",
     // An array is made once. With IN the planner may run the subquery, and its limit, for every row
@@ -26,17 +27,21 @@ pub(crate) const DIALECT: Dialect = Dialect {
     // A row that another one has changed meanwhile is looked at again by the update, and is read as
     // it was at the beginning if there was nothing to touch then.
     get_and_touch: Some(
-        "WITH touched AS (UPDATE {table} SET {end} = {end in} \
+        "WITH session_sqlx_touched AS (UPDATE {table} SET {end} = {end in} \
          WHERE {sid} = {id} AND {live} AND {due} AND {starts} \
          RETURNING {end out} AS ended, {data out} AS text) \
-         SELECT ended, text, 'touched'::bytea FROM touched UNION ALL \
+         SELECT ended, text, 'touched'::bytea FROM session_sqlx_touched UNION ALL \
          SELECT {end out}, {data out}, NULL::bytea FROM {table} \
-         WHERE {sid} = {id} AND {live} AND NOT EXISTS (SELECT 1 FROM touched)",
+         WHERE {sid} = {id} AND {live} AND NOT EXISTS (SELECT 1 FROM session_sqlx_touched)",
     ),
     lock: Some(LOCK),
-    // IF NOT EXISTS takes the table's lock before it looks.
+    // IF NOT EXISTS takes the table's lock before it looks. Another schema's table may have an index
+    // of the same name.
     indexed: Some(
-        "SELECT (to_regclass(convert_from('\\x{index hex}'::bytea, 'UTF8')) IS NOT NULL)::int::bigint",
+        "SELECT count(*) FROM pg_catalog.pg_index \
+         JOIN pg_catalog.pg_class ON pg_class.oid = pg_index.indexrelid \
+         WHERE indrelid = to_regclass(convert_from('\\x{quoted table hex}'::bytea, 'UTF8')) \
+         AND relname = convert_from('\\x{index hex}'::bytea, 'UTF8') AND indisvalid",
     ),
     exact: None,
     unique: None,
@@ -107,7 +112,8 @@ impl Driver for Postgres {
         match &*code {
             "28P01" | "28000" => Reason::Login,
             "3D000" => Reason::NoDatabase,
-            "42P01" | "3F000" => Reason::NoTable,
+            "42P01" => Reason::NoTable,
+            "3F000" => Reason::NoSchema,
             "42703" | "42804" | "42846" | "42883" | "42P10" | "42P08" | "23502" => {
                 Reason::OtherShape
             }

@@ -3,8 +3,9 @@
 use std::net::TcpListener;
 
 use futures_util::StreamExt;
-use session_core::{Error, ErrorKind, Store};
+use session_core::{Clock, Created, Error, ErrorKind, Renewal, Replaced, Store};
 use session_sqlx::{Database, Schema, SqlxStore};
+use test_servers::{Kind, Server};
 
 use crate::support::harness::server;
 use crate::{EVERY, builder, cookie, id, in_an_hour, record, rows, texts};
@@ -214,9 +215,9 @@ async fn what_cannot_be_touched_can_still_be_read() {
         let rows = rows(Database::Postgres, schema);
         let store = crate::open(&rows).await;
         let hour = Some(std::time::Duration::from_secs(3_600));
-        let renewal = session_core::Renewal::new(hour, session_core::Clock::system().now());
+        let renewal = Renewal::new(hour, Clock::system().now());
         let mut cookie = session_core::SessionCookie::new();
-        cookie.set_max_age(hour, session_core::Clock::system().now());
+        cookie.set_max_age(hour, Clock::system().now());
         let record = session_core::Record::new(cookie, &session_core::Data::new());
         store.set(&id("x"), &record).await.unwrap();
         let url = format!("{}?options[default_transaction_read_only]=on", rows.url);
@@ -238,4 +239,48 @@ async fn what_cannot_be_touched_can_still_be_read() {
         assert_eq!(renewed, session_core::Renewed::Touched);
         rows.drop_table().await;
     }
+}
+
+/// Names that the statements use themselves.
+#[tokio::test]
+async fn a_table_may_be_called_as_a_part_of_a_statement() {
+    let server = Server::start_with(Kind::Postgres, &[]).unwrap_or_else(|why| panic!("{why}"));
+    let file = rows(Database::Sqlite, Schema::Native);
+    for url in [server.url(), file.url] {
+        for table in ["touched", "written", "kept", "excluded"] {
+            let builder = SqlxStore::builder().schema(Schema::Native).table(table);
+            let store = builder.connect(&url).await.unwrap();
+            store.migrate().await.unwrap();
+            let (x, old, new) = (
+                id("x"),
+                record("a", in_an_hour()),
+                record("b", in_an_hour()),
+            );
+            store.set(&x, &old).await.unwrap();
+            store.set(&x, &old).await.unwrap();
+            let created = store.create(&x, &old).await.unwrap();
+            assert_eq!(created, Created::Exists, "{table}");
+            let replaced = store.replace(&x, &old, &new).await.unwrap();
+            assert_eq!(replaced, Replaced::Replaced, "{table}");
+            let replaced = store.replace(&x, &old, &new).await.unwrap();
+            assert_eq!(replaced, Replaced::Conflict, "{table}");
+            if store.capabilities().get_and_touch {
+                let renewal = Renewal::new(None, Clock::system().now());
+                let found = store.get_and_touch(&x, &renewal).await.unwrap();
+                assert_eq!(found.unwrap().0.json(), new.json(), "{table}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_schema_that_is_missing_is_not_taken_for_a_missing_table() {
+    let rows = rows(Database::Postgres, Schema::Native);
+    let elsewhere = builder(&rows).namespace("hunter2");
+    let store = elsewhere.connect(&rows.url).await.unwrap();
+    let error = store.migrate().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    assert!(error.to_string().contains("CREATE SCHEMA"), "{error}");
+    assert!(!error.to_string().contains("migrate()"), "{error}");
+    assert!(!texts(&error).contains("hunter2"), "{error:?}");
 }

@@ -1,9 +1,13 @@
 //! Connections that are lost.
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use session_conformance::Proxy;
-use session_core::{ErrorKind, Store};
+use session_core::{Clock, ErrorKind, Renewal, Store};
 use session_sqlx::{Database, Schema};
 use test_servers::{Kind, Server};
 
@@ -77,7 +81,7 @@ async fn an_answer_that_does_not_come_is_waited_for_as_long_as_was_said() {
 async fn an_operation_waits_for_a_connection_as_long_as_was_said() {
     for database in SERVERS {
         // Connections are accepted by the system, and nobody ever reads them.
-        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let rows = rows(database, Schema::Native);
         let url = server(database).unwrap().unwrap();
         let url = url.url_at(silent.local_addr().unwrap());
@@ -154,4 +158,80 @@ async fn a_write_that_has_returned_is_committed_whatever_the_server_s_default() 
     let record = record("a", in_an_hour());
     store.set(&id("x"), &record).await.unwrap();
     assert!(open().await.get(&id("x")).await.unwrap().is_some());
+}
+
+/// What MySQL 8.0.24 and later send before they close a connection that was idle for
+/// `wait_timeout`: `ER_CLIENT_INTERACTION_TIMEOUT`.
+#[tokio::test]
+async fn the_farewell_of_mysql_to_an_idle_connection_is_a_lost_connection() {
+    fn copy(mut from: TcpStream, mut to: TcpStream) {
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = from.read(&mut bytes) {
+            if to.write_all(&bytes[..count]).is_err() {
+                break;
+            }
+        }
+    }
+    let server = server(Database::MySql).unwrap().unwrap();
+    let real = server.address();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (clients, connected) = mpsc::channel();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, upstream) = (client.unwrap(), TcpStream::connect(real).unwrap());
+            if clients.send(client.try_clone().unwrap()).is_err() {
+                break;
+            }
+            let (from, to) = (client.try_clone().unwrap(), upstream.try_clone().unwrap());
+            thread::spawn(move || copy(from, to));
+            thread::spawn(move || copy(upstream, client));
+        }
+    });
+    let rows = rows(Database::MySql, Schema::Native);
+    let store = builder(&rows).connect(&server.url_at(address)).await;
+    let store = store.unwrap();
+    store.migrate().await.unwrap();
+    let (x, record) = (id("x"), record("a", in_an_hour()));
+    store.set(&x, &record).await.unwrap();
+    let mut idle = 0;
+    for mut client in connected.try_iter() {
+        let text = b"#HY000The client was disconnected by the server because of inactivity.";
+        let length = u8::try_from(text.len() + 3).unwrap();
+        let mut packet = vec![length, 0, 0, 0, 0xff, 0xbf, 0x0f];
+        packet.extend_from_slice(text);
+        client.write_all(&packet).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        idle += 1;
+    }
+    assert_eq!(idle, 1);
+    assert!(store.get(&x).await.unwrap().is_some());
+    rows.drop_table().await;
+}
+
+/// A standby before it is promoted, say.
+#[tokio::test]
+async fn whoever_reads_where_nothing_can_be_written_keeps_the_connection() {
+    for schema in [Schema::Native, Schema::ConnectPgSimple] {
+        let rows = rows(Database::Postgres, schema);
+        let (x, record) = (id("x"), record("a", in_an_hour()));
+        crate::open(&rows).await.set(&x, &record).await.unwrap();
+        let server = server(Database::Postgres).unwrap().unwrap();
+        let proxy = Proxy::start(server.address()).unwrap();
+        let url = server.url_at(proxy.address());
+        let url = format!("{url}?options[default_transaction_read_only]=on");
+        let standby = builder(&rows).connect(&url).await.unwrap();
+        let renewal = Renewal::new(None, Clock::system().now());
+        for _ in 0..20 {
+            let found = standby.get_and_touch(&x, &renewal).await.unwrap();
+            assert_eq!(found.unwrap().0.json(), record.json());
+        }
+        assert_eq!(proxy.connections(), 1);
+        // Whoever writes looks for the primary with a new one.
+        let error = standby.set(&x, &record).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        assert!(standby.get(&x).await.unwrap().is_some());
+        assert_eq!(proxy.connections(), 2);
+        rows.drop_table().await;
+    }
 }

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cancelled;
 mod errors;
 mod full;
 mod link;

@@ -257,3 +257,44 @@ async fn a_table_without_a_key_of_its_ids_is_a_config_error() {
         rows.drop_table().await;
     }
 }
+
+/// Two tenants, each with a schema of its own; the second one's table was made without an index.
+#[tokio::test]
+async fn an_index_of_another_schema_s_table_is_not_this_one_s() {
+    let mut rows = rows(Database::Postgres, Schema::ConnectPgSimple);
+    // Its name needs every kind of quotes.
+    rows.table = format!("a\"b'c\\ü {}", &rows.table[5..15]);
+    let tenant = format!("tenant {}", &rows.table[9..]);
+    open(&rows).await;
+    let elsewhere = format!("\"{tenant}\".{}", rows.table());
+    rows.execute(&format!(
+        "CREATE SCHEMA \"{tenant}\"; \
+         CREATE TABLE {elsewhere} (LIKE {} INCLUDING DEFAULTS, PRIMARY KEY (sid))",
+        rows.table()
+    ))
+    .await
+    .unwrap();
+    let path = format!("%22{tenant}%22,public").replace(' ', "%20");
+    let url = format!("{}?options[search_path]={path}", rows.url);
+    let store = builder(&rows).connect(&url).await.unwrap();
+    for _ in 0..2 {
+        store.migrate().await.unwrap();
+        let indexes = format!(
+            "SELECT count(*) FROM pg_indexes \
+             WHERE schemaname = '{tenant}' AND indexdef LIKE '%(expire)%'"
+        );
+        assert_eq!(rows.number(&indexes).await.unwrap(), 1);
+    }
+    store.set(&id("x"), &record("a", None)).await.unwrap();
+    let count = format!("SELECT count(*) FROM {elsewhere}");
+    assert_eq!(rows.number(&count).await.unwrap(), 1);
+    // What is there is known by its quoted name: nothing is to be done beside those who write.
+    let writing = format!("BEGIN; LOCK TABLE {elsewhere} IN ROW EXCLUSIVE MODE");
+    let writing = rows.hold(&writing).await.unwrap();
+    store.migrate().await.unwrap();
+    writing.close().await.unwrap();
+    rows.execute(&format!("DROP SCHEMA \"{tenant}\" CASCADE"))
+        .await
+        .unwrap();
+    rows.drop_table().await;
+}

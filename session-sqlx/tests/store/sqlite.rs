@@ -6,6 +6,7 @@ use session_core::{ErrorKind, Store};
 use session_sqlx::{Database, Schema, SqlxStore};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use tokio::time::timeout;
 
 use crate::{builder, id, in_an_hour, open, record, rows};
 
@@ -35,6 +36,25 @@ async fn a_store_waits_for_a_lock_and_says_so_when_that_takes_too_long() {
     other.execute("ROLLBACK").await.unwrap();
     other.close().await.unwrap();
     assert!(waiting.await.unwrap());
+}
+
+/// Whoever went away has left a thread behind that waits for the file.
+#[tokio::test]
+async fn a_cancelled_write_keeps_its_place_until_it_has_ended() {
+    let rows = rows(Database::Sqlite, Schema::Native);
+    open(&rows).await;
+    let store = builder(&rows).max_connections(1).connect(&rows.url).await;
+    let store = store.unwrap();
+    let (x, record) = (id("x"), record("a", in_an_hour()));
+    let options: SqliteConnectOptions = rows.url.parse().unwrap();
+    let mut other = options.connect().await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let patience = Duration::from_millis(100);
+    assert!(timeout(patience, store.set(&x, &record)).await.is_err());
+    // Who reads would not wait for the file, but does for the one connection.
+    assert!(timeout(patience, store.get(&x)).await.is_err());
+    other.execute("ROLLBACK").await.unwrap();
+    assert!(store.get(&x).await.unwrap().is_some());
 }
 
 #[tokio::test]
