@@ -9,14 +9,15 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use redis::Client;
 use tokio::runtime::{Handle, Id};
+use tokio::time::timeout;
 
 use crate::connection::Failure;
 use crate::dial::{Dialer, Line};
 #[cfg(feature = "sentinel")]
 use crate::sentinel::Sentinels;
 
-/// One connection that all operations share, made when it is first needed and made again when it
-/// is lost.
+/// One connection that all operations of a runtime share, made when it is first needed and made
+/// again when it is lost.
 ///
 /// This is not the redis crate's `ConnectionManager`, because that one
 /// - keeps the failure of an attempt to reconnect for the next command, however much later that
@@ -26,12 +27,15 @@ use crate::sentinel::Sentinels;
 /// - learns of a lost connection by failing a command, also when the connection was lost long
 ///   before, or with the runtime that it was made on.
 ///
-/// Here an operation that finds no connection waits for an attempt of its own time, and the
+/// Here an operation that finds no connection has all the time for connecting to itself, and the
 /// connection says itself when it ends. No command is ever sent twice.
+///
+/// A connection is served by the runtime that it was made on, which may rest while others wait for
+/// it: each runtime has its own.
 pub(crate) struct Link {
     target: Target,
     dialer: Dialer,
-    /// The one that has led to a connection, or the latest of each runtime.
+    /// The latest of each runtime.
     attempts: Mutex<Vec<Attempt>>,
 }
 
@@ -59,7 +63,7 @@ impl Target {
 struct Attempt {
     line: Shared<BoxFuture<'static, Result<Line, Failure>>>,
     since: Instant,
-    /// Where it is being made.
+    /// Where it is made.
     runtime: Option<Id>,
 }
 
@@ -74,22 +78,24 @@ impl Link {
 
     /// The connection, made if there is none.
     pub(crate) async fn line(&self) -> Result<Line, Failure> {
+        let began = Instant::now();
         let attempt = self.attempt();
-        attempt.line.await
+        match attempt.line.await {
+            // Another operation's attempt: there was less time than this one may take.
+            Err(failure) if attempt.since < began && !failure.is_config() => {
+                let left = self.dialer.limits.connect.saturating_sub(began.elapsed());
+                let again = timeout(left, self.attempt().line).await;
+                again.unwrap_or(Err(failure))
+            }
+            line => line,
+        }
     }
 
-    /// The attempt that has led to a connection, whichever runtime that is on; else the one that
-    /// this runtime has under way, or a new one.
+    /// The attempt of this runtime that has led to a connection or is under way, or a new one.
     fn attempt(&self) -> Attempt {
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         let limit = self.dialer.limits.connect;
         attempts.retain(|attempt| attempt.stands() || attempt.is_pending(limit));
-        if let Some(standing) = attempts.iter().find(|attempt| attempt.stands()).cloned() {
-            *attempts = vec![standing.clone()];
-            return standing;
-        }
-        // One that another runtime began depends on that one's timers and sockets, which may never
-        // move again.
         let here = runtime();
         if let Some(own) = attempts.iter().find(|attempt| attempt.runtime == here) {
             return own.clone();

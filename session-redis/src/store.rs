@@ -24,8 +24,8 @@ const MAX_BYTES: usize = 512 * 1024 * 1024;
 
 /// A session store on Redis or Valkey: one server, a cluster, or a master that Sentinels watch.
 ///
-/// Clones are handles on the same store and share its connections, which any number of operations
-/// use at the same time.
+/// Clones are handles on the same store and share its connections: one to each server for each
+/// tokio runtime, which any number of operations use at the same time.
 ///
 /// # Rows
 ///

@@ -29,7 +29,8 @@ const MIGRATE: &str = "migrate";
 /// # Round trips
 ///
 /// Each of `get`, `set`, `destroy`, `touch`, `create`, `replace`, `length` and `clear`, and on
-/// PostgreSQL `get_and_touch`, is one statement, and one round trip once the connection knows it; preparing it takes another one.
+/// PostgreSQL `get_and_touch`, is one statement, and one round trip once the connection knows it;
+/// preparing it takes another one.
 /// There is no transaction and no ping before or after. `replace` needs to look a second time on
 /// SQLite alone, where nothing was written: there is no trip to make. `sweep` asks a second time
 /// whether anything is left if it removed as many as it was allowed to. `all` and `ids` take one
@@ -110,8 +111,8 @@ impl SqlxStore {
     /// # Errors
     ///
     /// [`Config`](session_core::ErrorKind::Config) if the user may not create tables, if the schema
-    /// does not exist, or if there is a table of another shape, one that takes `a` and `A` for the same id, or one without a
-    /// unique index of its ids; [`Unavailable`](session_core::ErrorKind::Unavailable) if somebody
+    /// does not exist, or if there is a table of another shape, one that takes `a` and `A` for the same
+    /// id, or one without a unique index of its ids; [`Unavailable`](session_core::ErrorKind::Unavailable) if somebody
     /// else holds a lock on the table for ten seconds (on SQLite, for the connections' busy
     /// timeout) or is migrating for ten minutes; [`Timeout`](session_core::ErrorKind::Timeout) after
     /// a quarter of an hour.

@@ -12,7 +12,7 @@ use crate::address::Address;
 use crate::connection::Failure;
 use crate::dial::Dialer;
 use crate::link::{Link, Target};
-use crate::patience::{Miss, ROUND, too_late, worse};
+use crate::patience::{Miss, Patience, ROUND, too_late, worse};
 
 /// How many nodes are asked for the map at the same time: enough that one that is silent holds
 /// nobody up.
@@ -35,6 +35,29 @@ pub(crate) struct Topology {
     doubtful: AtomicBool,
     /// How often the map was asked for without an answer; others are asked then.
     unanswered: AtomicUsize,
+}
+
+/// The map is being read: what was doubted before is doubted again if nothing comes of it, or if
+/// nobody waits for that any more.
+struct Unread<'a>(Option<&'a AtomicBool>);
+
+impl<'a> Unread<'a> {
+    fn begin(doubtful: &'a AtomicBool) -> Self {
+        doubtful.store(false, Ordering::SeqCst);
+        Self(Some(doubtful))
+    }
+
+    fn end(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unread<'_> {
+    fn drop(&mut self) {
+        if let Some(doubtful) = self.0 {
+            doubtful.store(true, Ordering::SeqCst);
+        }
+    }
 }
 
 #[derive(Default)]
@@ -120,10 +143,14 @@ impl Topology {
     /// A map that was read after this call.
     pub(crate) async fn fresh(&self) -> Result<Arc<Slots>, Failure> {
         let version = self.known().version;
-        let read = self.read(version);
-        match timeout(self.patience(), read).await {
-            Ok(slots) => slots,
-            Err(_) => Err(too_late()),
+        let patience = Patience::new(self.patience());
+        loop {
+            // Those that were asked may say nothing; the next ones are others.
+            match timeout(patience.round(), self.read(version)).await {
+                Ok(slots) => return slots,
+                Err(_) if patience.is_over() => return Err(too_late()),
+                Err(_) => {}
+            }
         }
     }
 
@@ -135,7 +162,7 @@ impl Topology {
         if let Some(slots) = self.newer_than(version) {
             return Ok(slots);
         }
-        self.doubtful.store(false, Ordering::SeqCst);
+        let mut unread = Unread::begin(&self.doubtful);
         let skipped = self.unanswered.fetch_add(1, Ordering::SeqCst);
         let mut nodes = self.nodes();
         if !nodes.is_empty() {
@@ -150,12 +177,12 @@ impl Topology {
             match answer {
                 Ok(slots) => {
                     self.unanswered.store(0, Ordering::SeqCst);
+                    unread.end();
                     return Ok(self.learn(slots));
                 }
                 Err(failure) => failed = Some(worse(failed, failure)),
             }
         }
-        self.doubt();
         Err(failed.unwrap_or_else(too_late))
     }
 

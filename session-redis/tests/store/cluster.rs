@@ -488,3 +488,26 @@ fn a_store_outlives_the_runtime_that_it_was_made_on() {
         });
     }
 }
+
+/// Three of the URL's four hosts have vanished without a word.
+#[tokio::test]
+async fn hosts_that_are_silent_do_not_keep_the_store_from_one_that_answers() {
+    let silent: Vec<_> = (0..3)
+        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+        .collect();
+    let real = cluster();
+    let mut urls: Vec<_> = silent
+        .iter()
+        .map(|s| real.url_at(s.local_addr().unwrap()))
+        .collect();
+    urls.push(real.url());
+    let url = site::url_of(Kind::RedisCluster, &urls);
+    let limited = || builder().connect_timeout(Duration::from_secs(4));
+    // An operation asks the others after a second.
+    let lazy = limited().connect_lazily(&url).unwrap();
+    lazy.set(&id("a"), &record("a", HOUR)).await.unwrap();
+    // Whoever needs all nodes does not.
+    let lazy = limited().connect_lazily(&url).unwrap();
+    lazy.length().await.unwrap();
+    limited().connect(&url).await.unwrap();
+}

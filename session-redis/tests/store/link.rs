@@ -172,7 +172,7 @@ fn each_of_several_runtimes_has_one_attempt_under_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_runtimes_share_the_connection_that_stands() {
+async fn each_of_several_runtimes_has_one_connection() {
     let (proxy, store) = through_proxy("").await;
     tokio::task::block_in_place(|| {
         on_two_runtimes(|runtime| {
@@ -182,7 +182,8 @@ async fn several_runtimes_share_the_connection_that_stands() {
             }
         });
     });
-    assert_eq!(proxy.connections(), 1);
+    // The first one is that of the test's own runtime.
+    assert_eq!(proxy.connections(), 3);
 }
 
 #[tokio::test]
@@ -282,4 +283,62 @@ async fn a_resolver_that_panics_costs_the_operations_that_wait_for_it() {
     let error = store.get(&id("a")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
     assert!(store.get(&id("a")).await.unwrap().is_none());
+}
+
+/// Each runs only while somebody waits for something on it.
+#[test]
+fn runtimes_that_rest_between_their_turns_keep_nobody_waiting() {
+    let runtimes = [runtime(), runtime()];
+    let store = builder()
+        .response_timeout(Duration::from_secs(1))
+        .connect_lazily(&server().url())
+        .unwrap();
+    let mut failed = Vec::new();
+    for turn in 0..3 {
+        for (n, runtime) in runtimes.iter().enumerate() {
+            let done = runtime.block_on(store.set(&id("a"), &record("a", HOUR)));
+            if let Err(error) = done {
+                failed.push((turn, n, error.kind()));
+            }
+        }
+    }
+    assert_eq!(failed, []);
+}
+
+/// The attempt that somebody else began has less time left.
+#[tokio::test]
+async fn an_operation_has_its_own_time_to_connect() {
+    // Busy for a while: the system takes connections, and nobody looks at them before that.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let real = server().address();
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(2_300));
+        for client in listener.incoming() {
+            let (Ok(mut client), Ok(mut upstream)) = (client, std::net::TcpStream::connect(real))
+            else {
+                return;
+            };
+            let (mut from, mut to) = (client.try_clone().unwrap(), upstream.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            std::thread::spawn(move || std::io::copy(&mut upstream, &mut client));
+        }
+    });
+    let limit = Duration::from_secs(2);
+    let store = builder()
+        .connect_timeout(limit)
+        .connect_lazily(&server().url_at(address))
+        .unwrap();
+    // A visitor who went away.
+    let x = id("a");
+    let cancelled = tokio::time::timeout(limit / 10, store.get(&x)).await;
+    assert!(cancelled.is_err());
+    tokio::time::sleep(limit * 7 / 10).await;
+    let started = Instant::now();
+    let found = store.get(&x).await;
+    let waited = started.elapsed();
+    assert!(
+        found.is_ok() || waited > limit * 9 / 10,
+        "{found:?} after {waited:?}"
+    );
 }

@@ -64,8 +64,8 @@ pub(crate) const IDS: [&str; 2] = [
 pub(crate) const CHECK: &str =
     "SELECT {end out}, {data out}, {sid} FROM {table} WHERE {live} LIMIT 0";
 
-/// The upserts of SQLite and PostgreSQL. With a name of its own, the table may be called `excluded`. `create` takes over the row of what has ended, in the same
-/// statement.
+/// The upserts of SQLite and PostgreSQL. With a name of its own, the table may be called `excluded`.
+/// `create` takes over the row of what has ended, in the same statement.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) const SET: &str = "INSERT INTO {table} AS kept ({sid}, {json}, {end}) \
      VALUES ({id}, {data in}, {end in}) \
