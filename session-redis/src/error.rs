@@ -39,7 +39,6 @@ impl Failure {
     }
 
     /// Whether somebody has to mend something: waiting does not help.
-    #[cfg(any(feature = "cluster", feature = "sentinel"))]
     pub(crate) fn is_config(&self) -> bool {
         self.of("connect").kind() == ErrorKind::Config
     }
