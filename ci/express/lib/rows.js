@@ -54,7 +54,7 @@ export async function outside(url) {
             [id, text, left],
           ),
         extends: "read",
-        close: () => client.end(),
+        close: () => ended(client),
       });
     }
     case "mysql":
@@ -102,6 +102,20 @@ export async function outside(url) {
     default:
       throw new Error(`no way to look into ${url.split(":")[0]}`);
   }
+}
+
+/**
+ * Ends a pool and waits for its connections, which `end` alone does not: a server that ends one of
+ * them in between (`drop database .. with (force)`) would raise an error that nobody catches.
+ */
+async function ended(pool) {
+  let left = pool.totalCount;
+  const closed = new Promise((resolve) => {
+    pool.on("remove", () => --left || resolve());
+    if (!left) resolve();
+  });
+  await pool.end();
+  await closed;
 }
 
 function reader({ read, extends: more = null, ...rest }) {
