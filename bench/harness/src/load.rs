@@ -17,7 +17,7 @@ pub(crate) struct Connection {
 /// What a server said.
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// The first cookie it set, without attributes.
+    /// The first cookie it set to something, without attributes. (One that is removed has no value.)
     pub(crate) cookie: Option<String>,
     /// The body, where it is a number: how often the session was viewed.
     pub(crate) views: Option<u64>,
@@ -66,7 +66,8 @@ fn parse(bytes: &[u8]) -> std::io::Result<Option<Answer>> {
             length = text.parse().map_err(std::io::Error::other)?;
         } else if cookie.is_none() && header.name.eq_ignore_ascii_case("set-cookie") {
             let pair = header.value.split(|&byte| byte == b';').next();
-            cookie = pair.and_then(|pair| String::from_utf8(pair.to_vec()).ok());
+            let pair = pair.and_then(|pair| String::from_utf8(pair.to_vec()).ok());
+            cookie = pair.filter(|pair| !pair.ends_with('='));
         }
     }
     let body = &bytes[head..];

@@ -93,7 +93,12 @@ impl Site {
         let what = || format!("{}, {}", self.stack.name(), scenario.name());
         let load = load.map_err(|error| format!("{}: {error}", what()))?;
         if load.wrong > 0 {
-            return Err(format!("{}: {} answers were wrong", what(), load.wrong));
+            return Err(format!(
+                "{}: {} of {} answers were wrong on {connections} connections",
+                what(),
+                load.wrong,
+                load.requests
+            ));
         }
         Ok(load)
     }

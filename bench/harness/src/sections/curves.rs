@@ -7,6 +7,7 @@ use crate::options::Options;
 use crate::plot::{Line, Plot};
 use crate::scenario::Scenario;
 use crate::sections::Results;
+use crate::sections::failures::Failures;
 use crate::servers::Place;
 use crate::site::{self, SESSIONS, Site};
 use crate::stack::{STACKS, Stack, Store};
@@ -15,8 +16,11 @@ use crate::table::{Cell, Spread, Table};
 const CONNECTIONS: [usize; 5] = [1, 4, 16, 64, 256];
 const WARM_UP: Duration = Duration::from_millis(200);
 
-/// A stack's requests per second and median latency in microseconds, for each number of connections.
-type Curve = Vec<(Vec<f64>, Vec<f64>)>;
+/// Requests per second and median latencies in microseconds, one of each a round.
+type Samples = (Vec<f64>, Vec<f64>);
+
+/// A stack's samples, for each number of connections.
+type Curve = Vec<Samples>;
 
 pub(crate) fn run(options: &Options) -> Result<Results, String> {
     let runtime = site::runtime()?;
@@ -27,10 +31,12 @@ pub(crate) fn run(options: &Options) -> Result<Results, String> {
         })
         .collect();
     let mut curves = vec![vec![(Vec::new(), Vec::new()); CONNECTIONS.len()]; stacks.len()];
+    let mut failures = Failures::default();
     for round in 0..rounds(options) {
         for (&stack, curve) in stacks.iter().zip(&mut curves) {
             eprintln!("round {}: {}", round + 1, stack.name());
-            runtime.block_on(measure(stack, options, curve))?;
+            let measured = runtime.block_on(measure(stack, options, curve));
+            failures.note(stack, measured)?;
         }
     }
     let mut results = Results::default();
@@ -41,7 +47,9 @@ pub(crate) fn run(options: &Options) -> Result<Results, String> {
             .filter(|(stack, _)| stack.store == store)
             .collect();
         if !curves.is_empty() {
-            results.tables.push(table(store, &curves, options));
+            let mut table = table(store, &curves, options);
+            table.about.push_str(&failures.sentence());
+            results.tables.push(table);
             results.plots.extend(plots(store, &curves));
         }
     }
@@ -96,7 +104,7 @@ fn table(store: Store, curves: &[(&Stack, &Curve)], options: &Options) -> Table 
 }
 
 fn plots(store: Store, curves: &[(&Stack, &Curve)]) -> [Plot; 2] {
-    let lines = |pick: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>| {
+    let lines = |pick: fn(&Samples) -> &Vec<f64>| {
         let lines = curves.iter().map(|(stack, curve)| Line {
             name: stack.name(),
             points: CONNECTIONS

@@ -7,6 +7,7 @@ use crate::child::Server;
 use crate::machine;
 use crate::options::Options;
 use crate::scenario::{self, Scenario};
+use crate::sections::failures::Failures;
 use crate::servers::Place;
 use crate::site::{self, SESSIONS, Site};
 use crate::stack::{STACKS, Stack};
@@ -36,15 +37,18 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Table>, String> {
     let mut samples = Samples::new();
     let stacks = STACKS.iter().copied();
     let stacks: Vec<_> = stacks.filter(|stack| options.takes(*stack)).collect();
+    let mut failures = Failures::default();
     for round in 0..options.rounds {
         for &stack in &stacks {
             eprintln!("round {}: {}", round + 1, stack.name());
-            runtime.block_on(measure(stack, round, options, &mut samples))?;
+            let measured = runtime.block_on(measure(stack, round, options, &mut samples));
+            failures.note(stack, measured)?;
         }
     }
     let mut tables = Vec::new();
     for scenario in Scenario::ALL {
-        let table = table(scenario, &stacks, &samples, options);
+        let mut table = table(scenario, &stacks, &samples, options);
+        table.about.push_str(&failures.sentence());
         if !table.rows.is_empty() {
             tables.push(table);
         }

@@ -2,6 +2,7 @@
 
 mod counts;
 mod curves;
+mod failures;
 mod growth;
 mod http;
 mod memory;
