@@ -195,8 +195,16 @@ impl Record {
     #[must_use]
     pub fn data(&self) -> Data {
         match &self.json {
-            Json::Written(text) => Data::reparse(text),
+            Json::Written(text) => Data::from_written(text),
             Json::Read(read) => read.1.clone(),
+        }
+    }
+
+    /// The data, if the record was read and so holds it.
+    pub(crate) fn read_data(&self) -> Option<&Data> {
+        match &self.json {
+            Json::Written(_) => None,
+            Json::Read(read) => Some(&read.1),
         }
     }
 

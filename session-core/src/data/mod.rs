@@ -1,4 +1,5 @@
 mod read;
+mod written;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -36,6 +37,9 @@ const RESERVED_KEYS: [&str; 21] = [
     "__lookupGetter__",
     "__lookupSetter__",
 ];
+
+/// Room for as many keys as most sessions have.
+const FEW_KEYS: usize = 8;
 
 /// A session's data: its top-level keys in order, each with its value as raw JSON text.
 ///
@@ -78,6 +82,12 @@ struct Entry {
 struct Span(u32, u32);
 
 impl Span {
+    /// The bytes from `start` to `end` of a source, whose length fits into an `u32`.
+    fn new(start: usize, end: usize) -> Self {
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self(place(start), place(end))
+    }
+
     fn of(self, source: Option<&Arc<str>>) -> &str {
         source
             .and_then(|text| text.get(self.0 as usize..self.1 as usize))
@@ -226,11 +236,31 @@ impl Data {
         }
     }
 
+    /// Adds a member of the source.
+    fn push(&mut self, key: Span, value: Span) {
+        if self.entries.capacity() == 0 {
+            self.entries.reserve_exact(FEW_KEYS);
+        }
+        self.entries.push(Entry {
+            key: Text::Source(key),
+            value: Text::Source(value),
+            // A text of at most 4 GiB has fewer entries than that.
+            origin: u32::try_from(self.entries.len())
+                .ok()
+                .map(|place| (place, value)),
+        });
+    }
+
     fn position(&self, key: &str) -> Option<usize> {
         self.raw_entries()
             .position(|(json, _)| match json.as_bytes() {
                 [b'"', inner @ .., b'"'] if inner == key.as_bytes() => !key.contains('\\'),
-                _ => json.contains('\\') && decode_key(json).is_some_and(|decoded| decoded == key),
+                // Escapes make a key's JSON longer than the key.
+                _ => {
+                    json.len() > key.len() + 2
+                        && json.contains('\\')
+                        && decode_key(json).is_some_and(|decoded| decoded == key)
+                }
             })
     }
 

@@ -2,13 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Data, Entry, Span, Text, decode_key, is_reserved};
+use super::{Data, Span, Text, decode_key, is_reserved};
 use crate::{Error, ErrorKind, Result, SessionCookie};
 
 /// From this many keys on, a repeated one is looked up rather than searched for.
@@ -21,7 +20,7 @@ impl Data {
             return Err(Error::new(ErrorKind::TooLarge, "decode")
                 .with_message("a session's JSON may have 4 GiB at most"));
         }
-        let (data, cookie) = members::<SessionCookie>(source)
+        let (data, cookie) = members(source)
             .map_err(|error| Error::from_json(ErrorKind::Decode, "decode", &error))?;
         let cookie = cookie.ok_or_else(|| {
             Error::new(ErrorKind::Decode, "decode").with_message(
@@ -30,51 +29,37 @@ impl Data {
         })?;
         Ok((data, cookie))
     }
-
-    /// Reads a row's data once more; the row was read before, so it is known to be well-formed.
-    pub(crate) fn reparse(source: &Arc<str>) -> Self {
-        members::<IgnoredAny>(source)
-            .map(|(data, _)| data)
-            .unwrap_or_default()
-    }
 }
 
-/// Reads a row's data, and its cookie as a `C`.
-fn members<'s, C: Deserialize<'s>>(source: &'s Arc<str>) -> serde_json::Result<(Data, Option<C>)> {
+fn members(source: &Arc<str>) -> serde_json::Result<(Data, Option<SessionCookie>)> {
     let mut row = serde_json::Deserializer::from_str(source);
-    let members = RowVisitor {
-        source,
-        cookie: PhantomData,
-    }
-    .deserialize(&mut row)?;
+    let members = RowVisitor { source }.deserialize(&mut row)?;
     row.end()?;
     Ok(members)
 }
 
-struct RowVisitor<'s, C> {
+struct RowVisitor<'s> {
     source: &'s Arc<str>,
-    cookie: PhantomData<C>,
 }
 
-impl<C> RowVisitor<'_, C> {
+impl RowVisitor<'_> {
     /// Where `part`, a piece of the source, lies in it. The source's length fits into an `u32`.
     fn span(&self, part: &RawValue) -> Span {
         let start = part.get().as_ptr() as usize - self.source.as_ptr() as usize;
-        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Span(place(start), place(start + part.get().len()))
+        Span::new(start, start + part.get().len())
     }
 }
 
-impl<'de, C: Deserialize<'de>> DeserializeSeed<'de> for RowVisitor<'de, C> {
-    type Value = (Data, Option<C>);
+impl<'de> DeserializeSeed<'de> for RowVisitor<'de> {
+    type Value = (Data, Option<SessionCookie>);
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de, C: Deserialize<'de>> Visitor<'de> for RowVisitor<'de, C> {
-    type Value = (Data, Option<C>);
+impl<'de> Visitor<'de> for RowVisitor<'de> {
+    type Value = (Data, Option<SessionCookie>);
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a session object")
@@ -120,16 +105,12 @@ impl<'de> Reader<'de> {
         // JavaScript gives a repeated key its last value in its first place.
         let next = self.data.entries.len();
         let index = name.and_then(|name| self.place(name)).unwrap_or(next);
-        let text = Text::Source(value);
-        // A text of at most 4 GiB has fewer entries than that.
-        let origin = u32::try_from(index).ok().map(|index| (index, value));
         match self.data.entries.get_mut(index) {
-            Some(entry) => (entry.value, entry.origin) = (text, origin),
-            None => self.data.entries.push(Entry {
-                key: Text::Source(key),
-                value: text,
-                origin,
-            }),
+            Some(entry) => {
+                entry.value = Text::Source(value);
+                entry.origin = entry.origin.map(|(place, _)| (place, value));
+            }
+            None => self.data.push(key, value),
         }
         self.data.source_len = self.data.entries.len();
     }

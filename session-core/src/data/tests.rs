@@ -3,9 +3,18 @@ use super::*;
 const COOKIE: &str =
     r#""cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}"#;
 
+/// What is written after `row` was read. That is read again in the way that trusts it, too.
 fn rewrite(row: &str) -> String {
     let (data, cookie) = Data::parse(&row.into()).unwrap();
-    data.to_json(&cookie)
+    let written = data.to_json(&cookie);
+    let source = Arc::from(written.as_str());
+    let (parsed, _) = Data::parse(&source).unwrap();
+    let trusted = Data::from_written(&source);
+    assert_eq!(trusted, parsed);
+    assert!(!trusted.differs_from_source() && !parsed.differs_from_source());
+    assert_eq!(trusted.source_len, parsed.source_len);
+    assert_eq!(trusted.to_json(&cookie), written);
+    written
 }
 
 #[test]
@@ -24,6 +33,53 @@ fn what_nobody_touches_goes_back_byte_for_byte() {
         // Spaces between tokens are not part of a value, those within are.
         let expected = row.replace(r#""spaced": {"#, r#""spaced":{"#);
         assert_eq!(rewrite(&row), expected);
+    }
+}
+
+#[test]
+fn what_was_written_is_read_again_whatever_is_in_it() {
+    let mut seed = 1_u64;
+    let mut random = move |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) as usize % below
+    };
+    let strings = [
+        r#""""#,
+        r#""\\""#,
+        r#""\"""#,
+        r#""}],{[:""#,
+        r#""a\\\",b""#,
+        r#""\u0022\ud800""#,
+        "\"日本 \u{2028}\"",
+    ];
+    let words = [
+        "0",
+        "-1.5e-7",
+        "true",
+        "null",
+        "[]",
+        "{}",
+        "[[]]",
+        r#"{"":{}}"#,
+    ];
+    for _ in 0..2_000 {
+        let mut members = Vec::new();
+        for key in 0..random(12) {
+            let mut value = words[random(words.len())].to_owned();
+            for _ in 0..random(5) {
+                let string = strings[random(strings.len())];
+                value = match random(4) {
+                    0 => string.to_owned(),
+                    1 => format!("[{value},{string}]"),
+                    2 => format!("{{{string} : {value} , \"x\":{string}}}"),
+                    _ => format!("[ {{\"cookie\":{value}}}, 1 ]"),
+                };
+            }
+            members.push(format!(r#""{key}\\{key}":{value}"#));
+        }
+        members.insert(random(members.len() + 1), COOKIE.to_owned());
+        let row = format!("{{{}}}", members.join(","));
+        assert_eq!(rewrite(&row), row);
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct State {
     pub(crate) cookie: SessionCookie,
     /// The settings that a session which is not stored yet was made with.
     made_with: SessionCookie,
-    /// The data as it is now, read from `stored` when somebody first asks for it.
+    /// The data as it is now; until somebody edits it, or has to have it read, that of `stored`.
     data: Option<Data>,
     edits: Edits,
     /// Moves with every change of the data, to notice that another task made one meanwhile.
@@ -196,12 +196,16 @@ impl State {
     }
 
     pub(crate) fn data(&mut self) -> &Data {
-        self.data_mut()
+        let stored = self.stored.as_ref();
+        match (&mut self.data, stored.and_then(Record::read_data)) {
+            (None, Some(read)) => read,
+            (data, _) => data.get_or_insert_with(|| data_of(stored)),
+        }
     }
 
     fn data_mut(&mut self) -> &mut Data {
         self.data
-            .get_or_insert_with(|| self.stored.as_ref().map_or_else(Data::new, Record::data))
+            .get_or_insert_with(|| data_of(self.stored.as_ref()))
     }
 
     pub(crate) fn version(&self) -> u64 {
@@ -393,4 +397,8 @@ impl State {
         self.data = Some(data);
         self.version += 1;
     }
+}
+
+fn data_of(stored: Option<&Record>) -> Data {
+    stored.map_or_else(Data::new, Record::data)
 }
