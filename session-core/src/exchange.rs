@@ -137,8 +137,8 @@ impl Exchange {
         Ok((phase != Phase::Unavailable).then(|| Session(Arc::clone(shared))))
     }
 
-    /// Ends the exchange if that needs neither the store nor a cookie: most requests without a
-    /// session. `None` if [`finish`](Self::finish) has work to do.
+    /// Ends the exchange if that does not need the store: most requests without a session, and
+    /// most that only read theirs. `None` if [`finish`](Self::finish) has work to do.
     #[must_use]
     pub fn finish_idle(&self) -> Option<Outcome> {
         let shared = &*self.0;
@@ -146,28 +146,44 @@ impl Exchange {
         if state.finished {
             return Some(Outcome::default());
         }
-        let idle = match state.phase {
-            Phase::NotLoaded => shared.origin.cookie_id.is_some() || !self.saves_new(),
-            Phase::Gone | Phase::Unavailable => true,
-            Phase::Live if self.is_new(&state) && !state.written => {
-                let work = self.work(&state);
-                if work == Work::Withhold {
-                    tracing::warn!(
-                        "a new session was not saved: its cookie is Secure and the connection is \
-                         not (behind a proxy, is the `proxy` option set?)"
-                    );
-                }
-                state.dropped_cookie.is_none()
-                    && !state.has_discarded()
-                    && matches!(work, Work::Nothing | Work::Withhold)
+        let none = [None, None];
+        let cookies = match state.phase {
+            Phase::NotLoaded => {
+                (shared.origin.cookie_id.is_some() || !self.saves_new()).then_some(none)
             }
-            Phase::Live => false,
-            Phase::Destroyed | Phase::Unset => false,
+            Phase::Gone | Phase::Unavailable => Some(none),
+            Phase::Live if self.is_new(&state) => self.is_idle_new(&state).then_some(none),
+            Phase::Live => {
+                // Another task may be saving the session, and then this waits for it.
+                let _io = shared.io.try_lock()?;
+                match self.work(&state) {
+                    // A cookie that cannot be sent is an error for `finish` to tell.
+                    Work::Nothing => self.cookies(&mut state, &Work::Nothing).ok(),
+                    _ => None,
+                }
+            }
+            Phase::Destroyed | Phase::Unset => None,
         };
-        idle.then(|| {
-            state.finished = true;
-            self.outcome([None, None])
-        })
+        let cookies = cookies?;
+        state.finished = true;
+        Some(self.outcome(cookies))
+    }
+
+    /// Whether nothing is to be done for a new session, nor a cookie to be set.
+    fn is_idle_new(&self, state: &State) -> bool {
+        if state.written {
+            return false;
+        }
+        let work = self.work(state);
+        if work == Work::Withhold {
+            tracing::warn!(
+                "a new session was not saved: its cookie is Secure and the connection is not \
+                 (behind a proxy, is the `proxy` option set?)"
+            );
+        }
+        state.dropped_cookie.is_none()
+            && !state.has_discarded()
+            && matches!(work, Work::Nothing | Work::Withhold)
     }
 
     /// Ends the exchange: writes the session, touches it or leaves it alone, and says which

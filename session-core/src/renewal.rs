@@ -84,7 +84,8 @@ impl Renewal {
     /// ```
     #[must_use]
     pub fn json_start(&self) -> String {
-        let mut start = String::from("{\"cookie\":");
+        let mut start = String::with_capacity(64);
+        start.push_str("{\"cookie\":");
         self.cookie.write_json_start(&mut start);
         start.push(',');
         start

@@ -92,8 +92,8 @@ impl Line {
         self.lost.load(Ordering::SeqCst)
     }
 
-    pub(crate) async fn command(&self, command: &Cmd) -> Result<Value, Failure> {
-        let answer = command.query_async(&mut self.connection.clone()).await;
+    pub(crate) async fn command(&mut self, command: &Cmd) -> Result<Value, Failure> {
+        let answer = command.query_async(&mut self.connection).await;
         answer.map_err(|error| {
             self.judge(&error);
             Failure::Talking(error)
@@ -101,8 +101,8 @@ impl Line {
     }
 
     /// The answer of each command is its own, an error of the server too.
-    pub(crate) async fn pipeline(&self, pipeline: &Pipeline) -> Result<Answers, Failure> {
-        let answers: Result<Answers, _> = pipeline.query_async(&mut self.connection.clone()).await;
+    pub(crate) async fn pipeline(&mut self, pipeline: &Pipeline) -> Result<Answers, Failure> {
+        let answers: Result<Answers, _> = pipeline.query_async(&mut self.connection).await;
         match &answers {
             Ok(answers) => answers
                 .iter()

@@ -78,6 +78,9 @@ impl Link {
 
     /// The connection, made if there is none.
     pub(crate) async fn line(&self) -> Result<Line, Failure> {
+        if let Some(line) = self.standing() {
+            return Ok(line);
+        }
         let began = Instant::now();
         let attempt = self.attempt();
         match attempt.line.await {
@@ -91,11 +94,19 @@ impl Link {
         }
     }
 
+    /// The connection of this runtime, if it stands.
+    fn standing(&self) -> Option<Line> {
+        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = runtime();
+        let mut own = attempts.iter().filter(|attempt| attempt.runtime == here);
+        own.find_map(|attempt| attempt.standing().cloned())
+    }
+
     /// The attempt of this runtime that has led to a connection or is under way, or a new one.
     fn attempt(&self) -> Attempt {
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         let limit = self.dialer.limits.connect;
-        attempts.retain(|attempt| attempt.stands() || attempt.is_pending(limit));
+        attempts.retain(|attempt| attempt.standing().is_some() || attempt.is_pending(limit));
         let here = runtime();
         if let Some(own) = attempts.iter().find(|attempt| attempt.runtime == here) {
             return own.clone();
@@ -122,8 +133,9 @@ impl Attempt {
         }
     }
 
-    fn stands(&self) -> bool {
-        matches!(self.line.peek(), Some(Ok(line)) if !line.is_lost())
+    fn standing(&self) -> Option<&Line> {
+        let line = self.line.peek()?.as_ref().ok()?;
+        (!line.is_lost()).then_some(line)
     }
 
     /// One that nobody has waited for to its end (their requests were cancelled) has run out of

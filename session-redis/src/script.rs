@@ -4,6 +4,9 @@ use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
 
 use crate::connection::{Connection, Failure};
 
+/// The name, the script, the number of keys, the key, and the arguments of ours that has most.
+const MOST_ARGUMENTS: usize = 4 + 3;
+
 /// A script on one key, run by its hash. A server that does not know it (restarted, or another
 /// one after a failover) is sent the whole text, once.
 pub(crate) struct Script {
@@ -82,30 +85,32 @@ pub(crate) static PERSIST_IF_THERE: Script = Script {
 };
 
 impl Script {
+    /// Runs the script on `key`. `arguments` adds its arguments, of about `bytes` bytes together,
+    /// to the command: twice, if the server has to be sent the text.
     pub(crate) async fn run(
         &self,
         connection: &Connection,
         key: &[u8],
-        arguments: &[&[u8]],
+        bytes: usize,
+        arguments: impl Fn(&mut Cmd),
     ) -> Result<Value, Failure> {
-        let known = command("EVALSHA", &self.hash, key, arguments);
-        match connection.command(key, &known).await {
+        let command = |name: &str, script: &str| {
+            let size = name.len() + script.len() + key.len() + bytes + 1;
+            let mut command = Cmd::with_capacity(MOST_ARGUMENTS, size);
+            command.arg(name).arg(script).arg(1).arg(key);
+            arguments(&mut command);
+            command
+        };
+        match connection
+            .command(key, &command("EVALSHA", &self.hash))
+            .await
+        {
             Err(failure)
                 if failure.kind() == Some(ErrorKind::Server(ServerErrorKind::NoScript)) =>
             {
-                let whole = command("EVAL", self.text, key, arguments);
-                connection.command(key, &whole).await
+                connection.command(key, &command("EVAL", self.text)).await
             }
             answer => answer,
         }
     }
-}
-
-fn command(name: &str, script: &str, key: &[u8], arguments: &[&[u8]]) -> Cmd {
-    let mut command = redis::cmd(name);
-    command.arg(script).arg(1).arg(key);
-    for argument in arguments {
-        command.arg(argument);
-    }
-    command
 }

@@ -127,7 +127,7 @@ impl Sentinels {
 
     async fn master(&self, address: &Address, dialer: &Dialer) -> Result<Line, Failure> {
         let client = address.client(&self.like).map_err(Failure::Connecting)?;
-        let line = dialer.dial(&client).await?;
+        let mut line = dialer.dial(&client).await?;
         let role = line.command(&redis::cmd("ROLE")).await?;
         if let Value::Array(role) = role
             && let Some(Value::BulkString(role)) = role.first()

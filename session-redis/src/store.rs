@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use redis::{RedisResult, Value};
+use redis::{Cmd, RedisResult, Value};
 use session_core::{
     Capabilities, Created, Error, ErrorKind, Record, Renewal, Renewed, Replaced, Result,
     SessionCookie, SessionId, Store, StoreStream, Swept, Touched,
@@ -21,6 +21,13 @@ use crate::walk::Walk;
 
 /// The largest value of a Redis string.
 const MAX_BYTES: usize = 512 * 1024 * 1024;
+
+/// The digits of a time in milliseconds.
+const MILLIS_BYTES: usize = 20;
+
+/// `SET key value PX millis NX`.
+const SET_ARGUMENTS: usize = 6;
+const SET_BYTES: usize = "SETPXNX".len() + MILLIS_BYTES;
 
 /// A session store on Redis or Valkey: one server, a cluster, or a master that Sentinels watch.
 ///
@@ -110,12 +117,7 @@ impl RedisStore {
     }
 
     /// Sends a command about one key.
-    async fn ask(
-        &self,
-        operation: &'static str,
-        key: &[u8],
-        command: &redis::Cmd,
-    ) -> Result<Value> {
+    async fn ask(&self, operation: &'static str, key: &[u8], command: &Cmd) -> Result<Value> {
         let answer = self.inner.connection.command(key, command).await;
         answer.map_err(|failure| failure.of(operation))
     }
@@ -164,9 +166,10 @@ impl RedisStore {
     }
 
     /// `SET`, without `NX` or `PX` yet.
-    fn set_command(key: &[u8], record: &Record) -> redis::Cmd {
-        let mut command = redis::cmd("SET");
-        command.arg(key).arg(record.json());
+    fn set_command(key: &[u8], record: &Record) -> Cmd {
+        let size = SET_BYTES + key.len() + record.json().len();
+        let mut command = Cmd::with_capacity(SET_ARGUMENTS, size);
+        command.arg("SET").arg(key).arg(record.json());
         command
     }
 
@@ -279,7 +282,7 @@ impl Store for RedisStore {
         let key = self.key(id);
         let answer = match self.options().lifetime(cookie.expires()) {
             Lifetime::Endless => PERSIST_IF_THERE
-                .run(&self.inner.connection, &key, &[])
+                .run(&self.inner.connection, &key, 0, |_| {})
                 .await
                 .map_err(|failure| failure.of("touch"))?,
             lifetime => {
@@ -324,14 +327,13 @@ impl Store for RedisStore {
                     Lifetime::Over | Lifetime::Endless => 0,
                 }
             });
-        let (start, lifetime, longest_left) = (
-            renewal.json_start(),
-            lifetime.to_string(),
-            longest_left.to_string(),
-        );
-        let arguments = [&start, &lifetime, &longest_left].map(String::as_bytes);
+        let start = renewal.json_start();
+        let bytes = start.len() + 2 * MILLIS_BYTES;
+        let arguments = |command: &mut Cmd| {
+            command.arg(&start).arg(lifetime).arg(longest_left);
+        };
         let answer = READ_AND_TOUCH
-            .run(&self.inner.connection, &self.key(id), &arguments)
+            .run(&self.inner.connection, &self.key(id), bytes, arguments)
             .await
             .map_err(|failure| failure.of(OPERATION))?;
         let answers = match answer {
@@ -379,10 +381,12 @@ impl Store for RedisStore {
             Lifetime::Endless => -1,
             Lifetime::Millis(millis) => millis,
         };
-        let millis = millis.to_string();
-        let arguments = [old.json(), new.json(), &millis].map(str::as_bytes);
+        let bytes = old.json().len() + new.json().len() + MILLIS_BYTES;
+        let arguments = |command: &mut Cmd| {
+            command.arg(old.json()).arg(new.json()).arg(millis);
+        };
         let answer = REPLACE_IF_SAME
-            .run(&self.inner.connection, &self.key(id), &arguments)
+            .run(&self.inner.connection, &self.key(id), bytes, arguments)
             .await
             .map_err(|failure| failure.of("replace"))?;
         match answer {

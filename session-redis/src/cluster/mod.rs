@@ -96,7 +96,7 @@ impl Cluster {
     ) -> Result<Answers, Failure> {
         let line = self.topology.link(address)?.line().await;
         let answers = match line {
-            Ok(line) => line.pipeline(pipeline).await,
+            Ok(mut line) => line.pipeline(pipeline).await,
             Err(failure) => Err(failure),
         };
         answers.inspect_err(|_| self.topology.doubt())
@@ -134,8 +134,8 @@ impl Cluster {
                     continue;
                 }
             };
-            let (line, from) = line;
-            let answers = batch.send(&line, asking).await;
+            let (mut line, from) = line;
+            let answers = batch.send(&mut line, asking).await;
             let answers = answers.inspect_err(|_| self.topology.doubt())?;
             let Some((refusal, error)) = refusal(&answers, &from) else {
                 return Ok(answers);
@@ -175,7 +175,7 @@ impl Cluster {
 
 impl Batch<'_> {
     /// The answer of each command is its own, an error of the server too.
-    async fn send(self, line: &Line, asking: bool) -> Result<Answers, Failure> {
+    async fn send(self, line: &mut Line, asking: bool) -> Result<Answers, Failure> {
         match self {
             Self::One(command) if !asking => match line.command(command).await {
                 Err(Failure::Talking(error)) if is_answer(&error) => Ok(vec![Err(error)]),
@@ -190,7 +190,7 @@ impl Batch<'_> {
     }
 }
 
-async fn ask(line: &Line, commands: impl Iterator<Item = &Cmd>) -> Result<Answers, Failure> {
+async fn ask(line: &mut Line, commands: impl Iterator<Item = &Cmd>) -> Result<Answers, Failure> {
     let mut asking = pipeline();
     for command in commands {
         asking.cmd("ASKING").add_command(command.clone());

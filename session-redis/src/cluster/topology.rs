@@ -210,7 +210,7 @@ impl Topology {
     async fn ask(&self, node: Address) -> Result<Slots, Failure> {
         let mut command = redis::cmd("CLUSTER");
         command.arg("SLOTS");
-        let line = self.link(&node)?.line().await?;
+        let mut line = self.link(&node)?.line().await?;
         let answer = match line.command(&command).await {
             Err(Failure::Talking(error))
                 if error.kind() == ErrorKind::Server(redis::ServerErrorKind::ResponseError) =>
