@@ -53,21 +53,21 @@ return redis.call('EXISTS', KEYS[1])"
 );
 
 /// Reads the key, and gives it the time to live ARGV[2] (as above) if its value begins with ARGV[1]
-/// and has at most ARGV[3] milliseconds left (-1: however many). Answers the value, the time to live
-/// that it has then, and whether it was touched. A server that can be read and not written (a full
-/// disk, a replica) still gives the value; the touch at the end of the request meets the error.
+/// and has at most ARGV[3] milliseconds left (-1: however many). Answers the value alone if that was
+/// done, else the value and the time that it has left. A server that can be read and not written (a
+/// full disk, a replica) still gives the value; the touch at the end of the request meets the error.
 const GET_AND_TOUCH: &str = "\
 local current = redis.pcall('GET', KEYS[1])
 if type(current) == 'table' then return current end
 if not current then return false end
 local left = redis.call('PTTL', KEYS[1])
 local due = ARGV[3] == '-1' or left < 0 or left <= tonumber(ARGV[3])
-if not due or string.sub(current, 1, #ARGV[1]) ~= ARGV[1] then return {current, left, 0} end
+if not due or string.sub(current, 1, #ARGV[1]) ~= ARGV[1] then return {current, left} end
 local moved
 if ARGV[2] == '-1' then moved = redis.pcall('PERSIST', KEYS[1])
 else moved = redis.pcall('PEXPIRE', KEYS[1], ARGV[2]) end
-if type(moved) == 'table' then return {current, left, 0} end
-return {current, tonumber(ARGV[2]), 1}";
+if type(moved) == 'table' then return {current, left} end
+return current";
 
 pub(crate) static READ_AND_TOUCH: Script = Script {
     text: GET_AND_TOUCH,

@@ -336,16 +336,14 @@ impl Store for RedisStore {
             .run(&self.inner.connection, &self.key(id), bytes, arguments)
             .await
             .map_err(|failure| failure.of(OPERATION))?;
-        let answers = match answer {
+        let (text, left, renewed) = match answer {
             Value::Nil => return Ok(None),
-            Value::Array(answers) => answers,
-            other => return Err(unexpected(OPERATION, &other)),
-        };
-        let [text, left, touched] = <[Value; 3]>::try_from(answers)
-            .map_err(|other| unexpected(OPERATION, &Value::Array(other)))?;
-        let renewed = match touched {
-            Value::Int(0) => Renewed::Left,
-            _ => Renewed::Touched,
+            Value::Array(answers) => {
+                let [text, left] = <[Value; 2]>::try_from(answers)
+                    .map_err(|other| unexpected(OPERATION, &Value::Array(other)))?;
+                (text, left, Renewed::Left)
+            }
+            text => (text, Value::Int(lifetime), Renewed::Touched),
         };
         let record = self.decode(OPERATION, asked, Some(Ok(text)), Some(Ok(left)))?;
         Ok(record.map(|record| (record, renewed)))

@@ -252,8 +252,10 @@ impl Data {
     }
 
     fn position(&self, key: &str) -> Option<usize> {
-        self.raw_entries()
-            .position(|(json, _)| match json.as_bytes() {
+        let source = self.source.as_ref();
+        self.entries.iter().position(|entry| {
+            let json = entry.key.of(source);
+            match json.as_bytes() {
                 [b'"', inner @ .., b'"'] if inner == key.as_bytes() => !key.contains('\\'),
                 // Escapes make a key's JSON longer than the key.
                 _ => {
@@ -261,7 +263,8 @@ impl Data {
                         && json.contains('\\')
                         && decode_key(json).is_some_and(|decoded| decoded == key)
                 }
-            })
+            }
+        })
     }
 
     /// The keys that are Unicode, each with its place among the entries.

@@ -5,8 +5,8 @@ use smallvec::SmallVec;
 use crate::Result;
 use crate::data::Data;
 
-/// Makes the new value of a key from its old one, both as JSON.
-pub(crate) type UpdateFn = dyn Fn(Option<&str>) -> Result<Arc<str>> + Send + Sync;
+/// Makes the new value of a key, which is named first, from its old one, both as JSON.
+pub(crate) type UpdateFn = dyn Fn(&str, Option<&str>) -> Result<Arc<str>> + Send + Sync;
 
 /// One change of a session's data, to be made again on what another request has written.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ impl Edit {
                 data.remove(key);
             }
             Self::Update(key, update) => {
-                let value = update(data.raw(key))?;
+                let value = update(key, data.raw(key))?;
                 data.insert_text(key, value);
             }
             Self::Retain(keys) => data.retain(keys),
@@ -129,7 +129,10 @@ mod tests {
     fn later_edits_of_a_key_make_earlier_ones_void() {
         let mut edits = Edits::default();
         edits.push(insert("a", "1"));
-        edits.push(Edit::Update("a".into(), Arc::new(|_| panic!("overridden"))));
+        edits.push(Edit::Update(
+            "a".into(),
+            Arc::new(|_, _| panic!("overridden")),
+        ));
         edits.push(insert("b", "2"));
         edits.push(insert("a", "3"));
         edits.push(Edit::Remove("b".into()));
@@ -144,7 +147,7 @@ mod tests {
         let mut edits = Edits::default();
         edits.push(Edit::Update(
             "n".into(),
-            Arc::new(|old| Ok(format!("{}0", old.unwrap_or("")).into())),
+            Arc::new(|_, old| Ok(format!("{}0", old.unwrap_or("")).into())),
         ));
         assert_eq!(replayed(&edits, &[("n", 7)]), [("n".into(), "70".into())]);
     }

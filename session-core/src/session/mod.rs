@@ -120,27 +120,22 @@ impl Session {
         T: Serialize + DeserializeOwned,
         F: Fn(Option<T>) -> T + Send + Sync + 'static,
     {
-        let run = {
-            let key = key.to_owned();
-            move |old: Option<&str>| {
-                let old = old.map(|json| decode_value(&key, json)).transpose()?;
-                let new = f(old);
-                let json = encode_value(&key, &new)?;
-                Ok((new, json))
-            }
-        };
         loop {
             let (old, version) = {
                 let mut state = self.editable();
-                (state.data().raw(key).map(str::to_owned), state.version())
+                (state.data().get(key)?, state.version())
             };
-            let (new, json) = run(old.as_deref())?;
+            let new = f(old);
+            let json = encode_value(key, &new)?;
             let mut state = self.editable();
             // Another task has edited the session while `f` ran without the lock.
             if state.version() != version {
                 continue;
             }
-            let again = Arc::new(move |old: Option<&str>| run(old).map(|(_, json)| json));
+            let again = Arc::new(move |key: &str, old: Option<&str>| {
+                let old = old.map(|json| decode_value(key, json)).transpose()?;
+                encode_value(key, &f(old))
+            });
             state.update(key, json, Edit::Update(key.into(), again));
             return Ok(new);
         }
