@@ -79,9 +79,9 @@ impl StoredExpires {
         std::num::NonZeroI64::new(if millis >= 0 { millis + 1 } else { millis }).map(Self)
     }
 
-    fn time(self) -> SystemTime {
+    fn millis(self) -> i64 {
         let millis = self.0.get();
-        from_millis(if millis > 0 { millis - 1 } else { millis })
+        if millis > 0 { millis - 1 } else { millis }
     }
 }
 
@@ -182,7 +182,14 @@ impl Record {
     /// the browser, where it is the backend's default time to live.
     #[must_use]
     pub fn stored_expires(&self) -> Option<SystemTime> {
-        self.stored_expires.map(StoredExpires::time)
+        self.stored_expires_millis().map(from_millis)
+    }
+
+    /// The same in milliseconds since 1970, as [`Clock::to_millis`](crate::Clock::to_millis) counts
+    /// them.
+    #[must_use]
+    pub fn stored_expires_millis(&self) -> Option<i64> {
+        self.stored_expires.map(StoredExpires::millis)
     }
 
     /// Whether the record has ended at `now`: expired means `expires <= now`.
@@ -326,7 +333,7 @@ mod tests {
             -crate::date::MAX_MILLIS,
         ] {
             let time = from_millis(millis);
-            assert_eq!(StoredExpires::new(time).unwrap().time(), time);
+            assert_eq!(StoredExpires::new(time).unwrap().millis(), millis);
         }
     }
 

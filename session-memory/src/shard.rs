@@ -1,7 +1,7 @@
 //! One part of a store: the sessions, where each one is, and when each one ends.
 
 use std::hash::BuildHasher;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use arrayvec::ArrayVec;
 use foldhash::fast::RandomState;
@@ -81,7 +81,7 @@ impl Shard {
     }
 
     pub(crate) fn is_expired(&self, at: u32, now: i64) -> bool {
-        has_expired(self.record(at), now)
+        self.end_of(at) <= now
     }
 
     pub(crate) fn live_ids(&self, now: i64) -> Vec<SessionId> {
@@ -121,15 +121,16 @@ impl Shard {
     /// Writes another record for a session, and returns the old one.
     pub(crate) fn overwrite(&mut self, at: u32, record: Record) -> Record {
         let old = std::mem::replace(&mut self.slab.get_mut(at).record, record);
-        self.schedule(at);
+        self.end_moved(at, end(&old));
         self.mark_used(at);
         old
     }
 
     /// Moves the end of a session.
     pub(crate) fn touch(&mut self, at: u32, cookie: &SessionCookie, end: Option<SystemTime>) {
+        let before = self.end_of(at);
         self.slab.get_mut(at).record.touch(cookie, end);
-        self.schedule(at);
+        self.end_moved(at, before);
         self.mark_used(at);
     }
 
@@ -167,6 +168,18 @@ impl Shard {
         lower(self.hasher.hash_one(&self.slab.get(at).id))
     }
 
+    fn end_of(&self, at: u32) -> i64 {
+        end(self.record(at))
+    }
+
+    /// The session ends at another time than before.
+    fn end_moved(&mut self, at: u32, before: i64) {
+        // The deadline is no later than the old end, so that a later one need not read it.
+        if self.slab.get(at).deadline == NO_DEADLINE || self.end_of(at) < before {
+            self.schedule(at);
+        }
+    }
+
     /// Sees to it that the session's deadline is no later than its end.
     fn schedule(&mut self, at: u32) {
         let Slot {
@@ -196,7 +209,7 @@ impl Shard {
             let Some((_, at)) = self.deadlines.first().filter(|(due, _)| *due <= now) else {
                 return Due::Settled;
             };
-            let end = end(self.record(at));
+            let end = self.end_of(at);
             let deadline = self.slab.get(at).deadline;
             if end == NEVER {
                 self.deadlines.remove(deadline, &mut self.slab);
@@ -238,14 +251,7 @@ pub(crate) fn has_expired(record: &Record, now: i64) -> bool {
 
 /// When a stored record ends, in milliseconds since 1970.
 fn end(record: &Record) -> i64 {
-    let Some(end) = record.stored_expires() else {
-        return NEVER;
-    };
-    let whole = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(NEVER);
-    match end.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(after) => whole(after),
-        Err(before) => -whole(before.duration()),
-    }
+    record.stored_expires_millis().unwrap_or(NEVER)
 }
 
 #[expect(

@@ -51,6 +51,16 @@ pub(crate) struct Values<'a> {
     pub(crate) binary: bool,
 }
 
+impl Values<'_> {
+    /// About as many as the driver writes for them, each with its length.
+    fn bytes(&self) -> usize {
+        const NUMBERS_AND_LENGTHS: usize = 128;
+        let texts = [self.id, self.data, self.old, self.start];
+        let texts = texts.map(str::len).iter().sum::<usize>();
+        texts + self.after.len() + NUMBERS_AND_LENGTHS
+    }
+}
+
 /// A row of any statement of the store: a number, a text, an id.
 #[derive(Debug, Default)]
 pub(crate) struct Row {
@@ -205,6 +215,7 @@ where
     usize: ColumnIndex<DB::Row>,
 {
     let mut arguments = DB::Arguments::default();
+    arguments.reserve(statement.parameters.len(), values.bytes());
     for parameter in &statement.parameters {
         let bytes = match parameter {
             Parameter::Id => values.id.as_bytes(),

@@ -193,15 +193,16 @@ impl<'a, DB: Driver> Taken<'a, DB> {
 
     pub(crate) fn give_back(mut self) {
         if let Some(connection) = self.connection.take() {
+            let now = Instant::now();
             let mut idle = self.pool.lock();
             idle.push(Idle {
                 connection,
-                since: Instant::now(),
+                since: now,
                 runtime: runtime::<DB>(),
             });
             // They lie in the order in which they were given back.
             let limit = self.pool.limits.idle;
-            let old = idle.partition_point(|idle| idle.since.elapsed() >= limit);
+            let old = idle.partition_point(|idle| now.duration_since(idle.since) >= limit);
             let closed: Vec<_> = idle.drain(..old).collect();
             drop(idle);
             drop(closed);

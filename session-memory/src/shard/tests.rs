@@ -1,5 +1,6 @@
 use super::*;
 use session_core::{Data, SessionCookie};
+use std::time::Duration;
 
 impl Shard {
     /// Everything that must hold between two operations.
