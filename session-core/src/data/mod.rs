@@ -226,9 +226,8 @@ impl Data {
             Some(at) => self.entries[at].value = value,
             None => {
                 // A str always has a JSON form.
-                let key = Text::Own(serde_json::to_string(key).unwrap_or_default().into());
                 self.entries.push(Entry {
-                    key,
+                    key: Text::Own(json_text(key).unwrap_or_default()),
                     value,
                     origin: None,
                 });
@@ -359,16 +358,18 @@ pub(crate) fn encode_value<T: Serialize + ?Sized>(key: &str, value: &T) -> Resul
             )),
         );
     }
-    // Most values are short: written on the stack first, they are allocated once.
+    json_text(value).map_err(|error| Error::from_json(ErrorKind::Encode, "insert", &error))
+}
+
+fn json_text<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Arc<str>> {
+    // Most texts are short: written on the stack first, they are allocated once.
     let mut short = ArrayVec::<u8, 128>::new();
     if serde_json::to_writer(&mut short, value).is_ok()
         && let Ok(text) = std::str::from_utf8(&short)
     {
         return Ok(text.into());
     }
-    serde_json::to_string(value)
-        .map(Arc::from)
-        .map_err(|error| Error::from_json(ErrorKind::Encode, "insert", &error))
+    serde_json::to_string(value).map(Arc::from)
 }
 
 /// The value of `key` from its JSON.
