@@ -65,9 +65,13 @@ impl Renewal {
     }
 
     /// The latest end of a session for which a touch is due; one that ends later was touched a
-    /// short while ago. `None` where every one is due.
+    /// short while ago. `None` where every one is due: without a
+    /// [`touch_after`](Self::touch_after), say.
     #[must_use]
     pub fn latest_due(&self, default_ttl: Option<Duration>) -> Option<SystemTime> {
+        if self.touch_after.is_zero() {
+            return None;
+        }
         self.end(default_ttl)?.checked_sub(self.touch_after)
     }
 

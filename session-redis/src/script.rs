@@ -60,14 +60,19 @@ const GET_AND_TOUCH: &str = "\
 local current = redis.pcall('GET', KEYS[1])
 if type(current) == 'table' then return current end
 if not current then return false end
-local left = redis.call('PTTL', KEYS[1])
-local due = ARGV[3] == '-1' or left < 0 or left <= tonumber(ARGV[3])
-if not due or string.sub(current, 1, #ARGV[1]) ~= ARGV[1] then return {current, left} end
-local moved
-if ARGV[2] == '-1' then moved = redis.pcall('PERSIST', KEYS[1])
-else moved = redis.pcall('PEXPIRE', KEYS[1], ARGV[2]) end
-if type(moved) == 'table' then return {current, left} end
-return current";
+local left
+local moved = string.sub(current, 1, #ARGV[1]) == ARGV[1]
+if moved and ARGV[3] ~= '-1' then
+left = redis.call('PTTL', KEYS[1])
+moved = left < 0 or left <= tonumber(ARGV[3])
+end
+if moved then
+local answer
+if ARGV[2] == '-1' then answer = redis.pcall('PERSIST', KEYS[1])
+else answer = redis.pcall('PEXPIRE', KEYS[1], ARGV[2]) end
+if type(answer) ~= 'table' then return current end
+end
+return {current, left or redis.call('PTTL', KEYS[1])}";
 
 pub(crate) static READ_AND_TOUCH: Script = Script {
     text: GET_AND_TOUCH,
