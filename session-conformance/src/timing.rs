@@ -148,9 +148,10 @@ impl Timing {
         }
     }
 
-    /// The first moment at which a record that ends at `expires` must be gone.
+    /// The first moment at which a record that ends at `expires` must be gone: later, if a slow
+    /// call may have brought its time to live late to a backend that counts it down.
     pub(crate) fn gone_at(&self, expires: SystemTime) -> SystemTime {
-        expires + self.slack()
+        expires + self.slack() + self.delay()
     }
 
     /// The last moment at which a record that ends at `expires` can be asked for and must be there.
