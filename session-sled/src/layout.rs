@@ -2,13 +2,16 @@
 //!
 //! | tree | key | value |
 //! |---|---|---|
-//! | records | the id | 1, the end (8 bytes), the JSON |
-//! | expiries | the end, the id | nothing |
+//! | records | the id | 2, the end and the time it is filed under (8 bytes each), the JSON |
+//! | expiries | the time it is filed under, the id | nothing |
 //! | expiries | a zero byte | how many entries the tree has besides this one (8 bytes) |
 //!
-//! An end is in milliseconds since 1970, big-endian, with the sign bit turned over, so that the
+//! A time is in milliseconds since 1970, big-endian, with the sign bit turned over, so that the
 //! order of the bytes is that of the times; one beyond the largest is none at all. Both trees name
 //! each session that can be decoded once.
+//!
+//! A session is filed under its end or an earlier time: one that is extended stays where it is until
+//! that time comes, so that extending it writes its record alone.
 
 use std::ops::Range;
 use std::time::SystemTime;
@@ -16,9 +19,8 @@ use std::time::SystemTime;
 use session_core::{Clock, Error, ErrorKind, Record, Result, SessionId, StoredExpiry};
 
 /// The version of the layout: the first byte of each record.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const END_BYTES: usize = 8;
-const HEADER_BYTES: usize = 1 + END_BYTES;
 const SIGN: u64 = 1 << 63;
 
 /// The key of the count, before every end.
@@ -62,35 +64,55 @@ impl End {
     }
 }
 
-/// The key in the tree of expiries.
-pub(crate) fn expiry_key(end: End, id: &[u8]) -> Vec<u8> {
-    [&end.0.to_be_bytes(), id].concat()
+/// The times of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) end: End,
+    /// Where the expiries name the record: no later than its end.
+    pub(crate) filed: End,
 }
 
-/// The end and the id in a key of the tree of expiries.
+/// The key in the tree of expiries.
+pub(crate) fn expiry_key(filed: End, id: &[u8]) -> Vec<u8> {
+    [&filed.0.to_be_bytes(), id].concat()
+}
+
+/// The time and the id in a key of the tree of expiries.
 pub(crate) fn parse_expiry_key(key: &[u8]) -> Option<(End, &[u8])> {
     let (end, id) = key.split_at_checked(END_BYTES)?;
     Some((End::read(end)?, id))
 }
 
-pub(crate) fn write_value(end: End, json: &[u8]) -> Vec<u8> {
-    [&[VERSION][..], &end.0.to_be_bytes(), json].concat()
+pub(crate) fn write_value(times: Times, json: &[u8]) -> Vec<u8> {
+    let [end, filed] = [times.end, times.filed].map(|time| time.0.to_be_bytes());
+    [&[VERSION][..], &end, &filed, json].concat()
 }
 
-/// The end and the JSON's bytes in a stored value.
-pub(crate) fn parse_value<'a>(operation: &'static str, value: &'a [u8]) -> Result<(End, &'a [u8])> {
+/// The times and the JSON's bytes in a stored value.
+pub(crate) fn parse_value<'a>(
+    operation: &'static str,
+    value: &'a [u8],
+) -> Result<(Times, &'a [u8])> {
     let undecodable =
         |message: String| Err(Error::new(ErrorKind::Decode, operation).with_message(message));
-    match value.split_at_checked(HEADER_BYTES) {
-        Some(([VERSION, end @ ..], json)) => match End::read(end) {
-            Some(end) => Ok((end, json)),
-            None => undecodable("the record has no end".into()),
-        },
-        Some(([version, ..], _)) => undecodable(format!(
-            "the record has layout {version}, and this version of session-sled knows {VERSION}"
-        )),
-        _ => undecodable("the record ends before its JSON begins".into()),
-    }
+    let rest = match value.split_first() {
+        Some((&VERSION, rest)) => rest,
+        Some((version, _)) => {
+            return undecodable(format!(
+                "the record has layout {version}, and this version of session-sled knows {VERSION}"
+            ));
+        }
+        None => return undecodable("the record is empty".into()),
+    };
+    let times = rest.split_first_chunk().and_then(|(end, rest)| {
+        let (filed, json) = rest.split_first_chunk()?;
+        let [end, filed] = [end, filed].map(|time| End(u64::from_be_bytes(*time)));
+        Some((Times { end, filed }, json))
+    });
+    times.map_or_else(
+        || undecodable("the record ends before its JSON begins".into()),
+        Ok,
+    )
 }
 
 pub(crate) fn record(operation: &'static str, end: End, json: &[u8]) -> Result<Record> {
@@ -121,8 +143,10 @@ mod tests {
         let keys = ends.map(|end| expiry_key(end, b"id"));
         assert!(keys.is_sorted() && keys.iter().all(|key| &key[..] > COUNT));
         for end in ends.into_iter().chain([End::NEVER]) {
-            let value = write_value(end, b"{}");
-            assert_eq!(parse_value("get", &value).unwrap(), (end, &b"{}"[..]));
+            let filed = ends[0];
+            let times = Times { end, filed };
+            let value = write_value(times, b"{}");
+            assert_eq!(parse_value("get", &value).unwrap(), (times, &b"{}"[..]));
             assert_eq!(
                 parse_expiry_key(&expiry_key(end, b"id")).unwrap(),
                 (end, &b"id"[..])
@@ -148,13 +172,17 @@ mod tests {
 
     #[test]
     fn other_layouts_are_named_and_their_bytes_are_not() {
-        let mut other = write_value(End::NEVER, b"secret");
-        other[0] = 2;
+        let times = Times {
+            end: End::NEVER,
+            filed: End::NEVER,
+        };
+        let mut other = write_value(times, b"secret");
+        other[0] = 3;
         let error = parse_value("get", &other).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Decode);
-        assert!(error.to_string().contains("layout 2"), "{error}");
+        assert!(error.to_string().contains("layout 3"), "{error}");
         assert!(!error.to_string().contains("secret"));
-        for short in [&b""[..], b"\x01", b"\x01\0\0\0\0\0\0\0"] {
+        for short in [&b""[..], b"\x02", b"\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"] {
             assert_eq!(
                 parse_value("get", short).unwrap_err().kind(),
                 ErrorKind::Decode

@@ -7,6 +7,7 @@ mod policy;
 mod pool;
 mod sessions;
 mod store;
+mod swap;
 mod view;
 mod walk;
 

@@ -7,10 +7,11 @@ use sled::transaction::ConflictableTransactionError::Abort;
 use sled::{Db, Tree};
 
 use crate::error::failed;
-use crate::layout::{COUNT, End, parse_expiry_key, parse_value, record};
-use crate::view::{Outcome, View, parse_count, transact};
+use crate::layout::{COUNT, End, Times, parse_expiry_key, parse_value, record};
+use crate::swap::{Step, swap};
+use crate::view::{Found, Outcome, View, parse_count, transact};
 
-/// How many records one transaction of `sweep` or `clear` removes: it holds up all others.
+/// How many records one transaction of `sweep` or `clear` looks at: it holds up all others.
 const PER_TRANSACTION: usize = 64;
 
 /// The operations of a store, on the thread that calls them.
@@ -64,6 +65,25 @@ impl Sessions {
         work: impl Fn(&View<'_>) -> Outcome<T>,
     ) -> Result<T> {
         let done = self.transact(operation, work)?;
+        self.flush_after(operation, done)
+    }
+
+    /// The same, without a transaction if `step` can do without one.
+    fn swap_or_write<'a, T>(
+        &self,
+        operation: &'static str,
+        id: &[u8],
+        now: End,
+        step: impl Fn(Option<(Times, &[u8])>) -> Option<Step<'a, T>>,
+        work: impl Fn(&View<'_>) -> Outcome<T>,
+    ) -> Result<T> {
+        match swap(&self.records, operation, id, now, step)? {
+            Some(done) => self.flush_after(operation, done),
+            None => self.write(operation, work),
+        }
+    }
+
+    fn flush_after<T>(&self, operation: &'static str, done: T) -> Result<T> {
         if self.flushes {
             self.flush(operation)?;
         }
@@ -75,9 +95,9 @@ impl Sessions {
         let Some(value) = value.map_err(|error| failed("get", error))? else {
             return Ok(None);
         };
-        let (end, json) = parse_value("get", &value)?;
-        if end.is_live(self.now()) {
-            record("get", end, json).map(Some)
+        let (times, json) = parse_value("get", &value)?;
+        if times.end.is_live(self.now()) {
+            record("get", times.end, json).map(Some)
         } else {
             Ok(None)
         }
@@ -89,16 +109,23 @@ impl Sessions {
             self.end(record.expires()),
             self.now(),
         );
-        self.write("set", |view| {
-            let old = view.find(id)?.end();
-            store(view, id, old, end, now, record.json().as_bytes())
-        })
+        let json = record.json().as_bytes();
+        self.swap_or_write(
+            "set",
+            id,
+            now,
+            |live| live.map(|_| Step::Write(end, json, ())),
+            |view| {
+                let old = view.find(id)?.times();
+                store(view, id, old, end, now, json)
+            },
+        )
     }
 
     pub(crate) fn destroy(&self, id: &SessionId) -> Result<()> {
         let id = id.as_str().as_bytes();
         self.write("destroy", |view| {
-            let old = view.find(id)?.end();
+            let old = view.find(id)?.times();
             view.remove(id, old)
         })
     }
@@ -109,16 +136,26 @@ impl Sessions {
             self.end(cookie.expires()),
             self.now(),
         );
-        self.write("touch", |view| {
-            let Some((old, json)) = view.find(id)?.live(now)? else {
-                return Ok(Touched::Missing);
-            };
-            if old != end {
+        self.swap_or_write(
+            "touch",
+            id,
+            now,
+            |live| {
+                Some(match live {
+                    None => Step::Leave(Touched::Missing),
+                    Some((times, _)) if times.end == end => Step::Leave(Touched::Touched),
+                    Some(_) => Step::Move(end, Touched::Touched),
+                })
+            },
+            |view| {
+                let Some((old, json)) = view.find(id)?.live(now)? else {
+                    return Ok(Touched::Missing);
+                };
                 let json = json.bytes("touch").map_err(Abort)?;
                 store(view, id, Some(old), end, now, json)?;
-            }
-            Ok(Touched::Touched)
-        })
+                Ok(Touched::Touched)
+            },
+        )
     }
 
     pub(crate) fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
@@ -129,7 +166,7 @@ impl Sessions {
         );
         self.write("create", |view| {
             let found = view.find(id)?;
-            let old = found.end();
+            let old = found.times();
             if found.live(now)?.is_some() {
                 return Ok(Created::Exists);
             }
@@ -140,33 +177,42 @@ impl Sessions {
 
     pub(crate) fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
         let (id, end, now) = (id.as_str().as_bytes(), self.end(new.expires()), self.now());
-        self.write("replace", |view| {
-            let Some((old_end, json)) = view.find(id)?.live(now)? else {
-                return Ok(Replaced::Missing);
-            };
-            if json.bytes("replace").map_err(Abort)? != old.json().as_bytes() {
-                return Ok(Replaced::Conflict);
-            }
-            store(view, id, Some(old_end), end, now, new.json().as_bytes())?;
-            Ok(Replaced::Replaced)
-        })
+        let (old, new) = (old.json().as_bytes(), new.json().as_bytes());
+        self.swap_or_write(
+            "replace",
+            id,
+            now,
+            |live| {
+                Some(match live {
+                    None => Step::Leave(Replaced::Missing),
+                    Some((_, json)) if json != old => Step::Leave(Replaced::Conflict),
+                    Some(_) => Step::Write(end, new, Replaced::Replaced),
+                })
+            },
+            |view| {
+                let Some((times, json)) = view.find(id)?.live(now)? else {
+                    return Ok(Replaced::Missing);
+                };
+                if json.bytes("replace").map_err(Abort)? != old {
+                    return Ok(Replaced::Conflict);
+                }
+                store(view, id, Some(times), end, now, new)?;
+                Ok(Replaced::Replaced)
+            },
+        )
     }
 
     /// All records less those that are over. The second are counted before and after: as their
     /// number can only fall, the same number means that none of them went in between.
     pub(crate) fn length(&self) -> Result<u64> {
         let now = self.now();
-        let error = |error| failed("length", error);
-        let over = || {
-            let mut keys = self.expiries.range(now.over()).keys();
-            keys.try_fold(0, |count, key| key.map(|_| count + 1))
-        };
-        let mut before: u64 = over().map_err(error)?;
+        let mut before = self.settle("length", now, 0)?.left;
         loop {
-            let all = parse_count(self.expiries.get(COUNT).map_err(error)?.as_deref());
-            let after = over().map_err(error)?;
+            let count = self.expiries.get(COUNT);
+            let count = count.map_err(|error| failed("length", error))?;
+            let after = self.settle("length", now, 0)?.left;
             if after == before {
-                return Ok(all.saturating_sub(after));
+                return Ok(parse_count(count.as_deref()).saturating_sub(after));
             }
             before = after;
         }
@@ -183,58 +229,85 @@ impl Sessions {
             from = [last, &[0][..]].concat();
             self.transact("clear", |view| {
                 for id in &ids {
-                    let old = view.find(id)?.end();
+                    let old = view.find(id)?.times();
                     view.remove(id, old)?;
                 }
                 Ok(())
             })?;
         }
-        if self.flushes {
-            self.flush("clear")
-        } else {
-            Ok(())
-        }
+        self.flush_after("clear", ())
     }
 
     pub(crate) fn sweep(&self, limit: usize) -> Result<Swept> {
-        let now = self.now();
-        let mut swept = Swept {
-            removed: 0,
-            more: true,
-        };
+        let Settled { removed, left } = self.settle("sweep", self.now(), limit)?;
+        if removed > 0 {
+            self.flush_after("sweep", ())?;
+        }
+        Ok(Swept {
+            removed,
+            more: left > 0,
+        })
+    }
+
+    /// Goes through the records that are filed under a time up to `now`: removes at most `limit` of
+    /// those that are over, and files those that live on under their ends. What is left is counted
+    /// to the end if nothing is to be removed, and else until it is known that there is something.
+    fn settle(&self, operation: &'static str, now: End, limit: usize) -> Result<Settled> {
+        let due = now.over();
+        let mut from = due.start.to_vec();
+        let mut settled = Settled::default();
         loop {
-            let wanted = PER_TRANSACTION.min(limit - swept.removed);
-            // One more than wanted says whether there is more.
-            let page = self.expiries.range(now.over()).keys().take(wanted + 1);
-            let keys = page.collect::<sled::Result<Vec<_>>>();
-            let mut keys = keys.map_err(|error| failed("sweep", error))?;
-            swept.more = keys.len() > wanted;
-            keys.truncate(wanted);
-            if keys.is_empty() {
-                break;
-            }
-            swept.removed += self.transact("sweep", |view| {
-                let mut removed = 0;
+            let page = self.expiries.range(&from[..]..&due.end[..]).keys();
+            let keys = page.take(PER_TRANSACTION).collect::<sled::Result<Vec<_>>>();
+            let keys = keys.map_err(|error| failed(operation, error))?;
+            let Some(last) = keys.last() else {
+                return Ok(settled);
+            };
+            from = [last, &[0][..]].concat();
+            let here = self.transact(operation, |view| {
+                let mut here = settled;
                 for key in &keys {
-                    match parse_expiry_key(key) {
-                        Some((end, id)) if view.find(id)?.end() == Some(end) => {
-                            view.remove(id, Some(end))?;
-                            removed += 1;
-                        }
-                        // Another write came first, and its record may be live.
-                        _ => view.forget(key)?,
-                    }
+                    here.look_at(view, key, now, limit)?;
                 }
-                Ok(removed)
+                Ok(here)
             })?;
-            if !swept.more {
-                break;
+            settled = here;
+            if limit > 0 && settled.left > 0 {
+                return Ok(settled);
             }
         }
-        if self.flushes && swept.removed > 0 {
-            self.flush("sweep")?;
+    }
+}
+
+/// How far [`Sessions::settle`] has come.
+#[derive(Clone, Copy, Default)]
+struct Settled {
+    removed: usize,
+    /// Records that are over and still there.
+    left: u64,
+}
+
+impl Settled {
+    fn look_at(&mut self, view: &View<'_>, key: &[u8], now: End, limit: usize) -> Outcome<()> {
+        let Some((filed, id)) = parse_expiry_key(key) else {
+            return view.forget(key);
+        };
+        match view.find(id)? {
+            Found::Record(times, json) if times.filed == filed => {
+                if times.end.is_live(now) {
+                    let json = json.bytes("sweep").map_err(Abort)?;
+                    return view.put(id, Some(times), times.end, json);
+                }
+                if self.removed == limit {
+                    self.left += 1;
+                    return Ok(());
+                }
+                self.removed += 1;
+                view.remove(id, Some(times))
+            }
+            // Another write came first, and filed it elsewhere.
+            _ => view.forget(key),
         }
-        Ok(swept)
     }
 }
 
@@ -242,7 +315,7 @@ impl Sessions {
 fn store(
     view: &View<'_>,
     id: &[u8],
-    old: Option<End>,
+    old: Option<Times>,
     end: End,
     now: End,
     json: &[u8],

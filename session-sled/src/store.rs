@@ -24,10 +24,12 @@ use crate::walk;
 ///
 /// # Writes
 ///
-/// A session is a record and an entry in an index by expiry; every write changes both and the count
-/// of the two in one transaction. sled has one lock for the transactions of a process: writes wait
-/// for each other, and for a moment reads do. A `touch` leaves the data as it is, and copies it: it
-/// costs what writing the record does. The first byte of a record is the version of its layout.
+/// A session is a record and an entry in an index by expiry. What changes whether there is a session,
+/// or lets it end earlier, writes both and the count of all in one transaction: sled has one lock for
+/// the transactions of a process, so that they wait for each other, and for a moment everything else
+/// does. What changes or extends a session writes its record alone; the entry follows when the old end
+/// comes. A `touch` leaves the data as it is, and copies it: it costs what writing the record does. The
+/// first byte of a record is the version of its layout.
 ///
 /// A call that is dropped half way either changes nothing or comes to its end on its thread.
 ///
@@ -35,8 +37,9 @@ use crate::walk;
 ///
 /// Ended sessions are gone for readers at once, to the millisecond. Their space is given back by a
 /// [`sweeper`](Self::sweeper) or by [`sweep`](Store::sweep), which takes as long as there are
-/// sessions that have ended, however many there are that have not. `length` takes as long as that
-/// too: it does not walk over the live ones.
+/// sessions that have ended, or were extended beyond the end that they are filed under (each comes up
+/// once in its max age), however many others there are. `length` takes as long as that too: it does
+/// not walk over the other ones.
 #[derive(Clone)]
 pub struct SledStore {
     sessions: Arc<Sessions>,

@@ -3,7 +3,7 @@ use sled::transaction::{ConflictableTransactionError, TransactionalTree};
 use sled::{IVec, Transactional as _, Tree};
 
 use crate::error::failed;
-use crate::layout::{COUNT, End, expiry_key, parse_value, write_value};
+use crate::layout::{COUNT, End, Times, expiry_key, parse_value, write_value};
 
 /// What happens in a transaction; `Err` leaves everything as it was.
 pub(crate) type Outcome<T> = Result<T, ConflictableTransactionError<Error>>;
@@ -20,7 +20,7 @@ pub(crate) enum Found {
     Nothing,
     /// Bytes that are no record, and what is wrong with them. No expiry names them.
     Undecodable(Error),
-    Record(End, Json),
+    Record(Times, Json),
 }
 
 /// The JSON in a stored value.
@@ -33,18 +33,18 @@ impl Json {
 }
 
 impl Found {
-    /// The end that an expiry names.
-    pub(crate) fn end(&self) -> Option<End> {
+    /// The times of a record, which the expiries name.
+    pub(crate) fn times(&self) -> Option<Times> {
         match self {
-            Self::Record(end, _) => Some(*end),
+            Self::Record(times, _) => Some(*times),
             Self::Nothing | Self::Undecodable(_) => None,
         }
     }
 
     /// The live record at `now`, if there is one; an error if nobody can tell.
-    pub(crate) fn live(self, now: End) -> Outcome<Option<(End, Json)>> {
+    pub(crate) fn live(self, now: End) -> Outcome<Option<(Times, Json)>> {
         match self {
-            Self::Record(end, json) if end.is_live(now) => Ok(Some((end, json))),
+            Self::Record(times, json) if times.end.is_live(now) => Ok(Some((times, json))),
             Self::Record(..) | Self::Nothing => Ok(None),
             Self::Undecodable(error) => Err(ConflictableTransactionError::Abort(error)),
         }
@@ -79,40 +79,52 @@ impl View<'_> {
             return Ok(Found::Nothing);
         };
         Ok(match parse_value(self.operation, &value) {
-            Ok((end, _)) => Found::Record(end, Json(value)),
+            Ok((times, _)) => Found::Record(times, Json(value)),
             Err(error) => Found::Undecodable(error),
         })
     }
 
-    /// Writes a record over one that ended at `old`.
-    pub(crate) fn put(&self, id: &[u8], old: Option<End>, end: End, json: &[u8]) -> Outcome<()> {
-        self.records.insert(id, write_value(end, json))?;
-        if let Some(old) = old.filter(|old| *old != end) {
-            self.forget(&expiry_key(old, id))?;
-        }
-        let key = expiry_key(end, id);
-        if self.expiries.get(&key)?.is_none() {
-            self.expiries.insert(key, &[])?;
-            self.count(1)?;
-        }
-        Ok(())
+    /// Writes a record, filed under its end, over one with these times.
+    pub(crate) fn put(&self, id: &[u8], old: Option<Times>, end: End, json: &[u8]) -> Outcome<()> {
+        let times = Times { end, filed: end };
+        self.records.insert(id, write_value(times, json))?;
+        self.file(id, old.map(|old| old.filed), Some(end))
     }
 
-    /// Removes what is under an id, a record that ended at `old`.
-    pub(crate) fn remove(&self, id: &[u8], old: Option<End>) -> Outcome<()> {
+    /// Removes what is under an id, a record with these times.
+    pub(crate) fn remove(&self, id: &[u8], old: Option<Times>) -> Outcome<()> {
         self.records.remove(id)?;
-        if let Some(old) = old {
-            self.forget(&expiry_key(old, id))?;
-        }
-        Ok(())
+        self.file(id, old.map(|old| old.filed), None)
     }
 
     /// Removes a key of the expiries, if it is there.
     pub(crate) fn forget(&self, key: &[u8]) -> Outcome<()> {
-        if self.expiries.remove(key)?.is_some() {
-            self.count(-1)?;
+        match self.expiries.remove(key)? {
+            Some(_) => self.count(-1),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Moves the expiries' entry for an id from one time to another.
+    fn file(&self, id: &[u8], from: Option<End>, to: Option<End>) -> Outcome<()> {
+        if from == to {
+            return Ok(());
+        }
+        let mut change = 0;
+        if let Some(from) = from
+            && self.expiries.remove(expiry_key(from, id))?.is_some()
+        {
+            change -= 1;
+        }
+        if let Some(to) = to
+            && self.expiries.insert(expiry_key(to, id), &[])?.is_none()
+        {
+            change += 1;
+        }
+        match change {
+            0 => Ok(()),
+            change => self.count(change),
+        }
     }
 
     fn count(&self, change: i64) -> Outcome<()> {

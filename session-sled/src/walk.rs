@@ -84,7 +84,9 @@ impl Sessions {
             let (key, value): (IVec, IVec) = pair.map_err(|error| failed(operation, error))?;
             bytes += value.len();
             match parse_value(operation, &value) {
-                Ok((end, json)) if end.is_live(now) => items.push(make(&key, end, json)),
+                Ok((times, json)) if times.end.is_live(now) => {
+                    items.push(make(&key, times.end, json));
+                }
                 Ok(_) => {}
                 Err(error) => items.push(Err(error)),
             }

@@ -70,7 +70,7 @@ async fn a_layout_of_the_future_is_an_error_that_destroy_ends() {
     let store = SledStore::builder().build_on(&db).unwrap();
     let records = db.open_tree("sessions/records").unwrap();
     records
-        .insert(id().as_str(), &b"\x02hunter2 hunter2"[..])
+        .insert(id().as_str(), &b"\x03hunter2 hunter2"[..])
         .unwrap();
     let failures = [
         store.get(&id()).await.map(drop),
@@ -85,7 +85,7 @@ async fn a_layout_of_the_future_is_an_error_that_destroy_ends() {
         let error = failure.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Decode);
         let text = format!("{error} {error:?}");
-        assert!(text.contains("layout 2"), "{text}");
+        assert!(text.contains("layout 3"), "{text}");
         assert!(
             !text.contains("hunter2") && !text.contains(id().as_str()),
             "{text}"
@@ -97,7 +97,7 @@ async fn a_layout_of_the_future_is_an_error_that_destroy_ends() {
     assert_eq!(store.length().await.unwrap(), 0);
     // And `set` writes over one, which is a record like any other then.
     records
-        .insert(id().as_str(), &b"\x02hunter2 hunter2"[..])
+        .insert(id().as_str(), &b"\x03hunter2 hunter2"[..])
         .unwrap();
     store.set(&id(), &record("new")).await.unwrap();
     assert_eq!(store.length().await.unwrap(), 1);

@@ -17,19 +17,19 @@ pub(crate) const BACKEND: Backend = Backend::EMBEDDED
     .offers(Need::Fixture)
     .lacks(Need::Schema, "a tree has no schema");
 
-/// Rows of layout 1, as they lie in the trees: the id, the end in milliseconds since 1970, and the
-/// bytes of the value.
+/// Rows of layout 2, as they lie in the trees: the id, the end in milliseconds since 1970, and the
+/// bytes of the value. The first one was extended by an hour after it was filed.
 pub(crate) const ROWS: [(&str, Option<i64>, &[u8]); 2] = [
     (
         "an end of its own",
         Some(4_000_000_000_000),
-        b"\x01\x80\x00\x03\xa3\x52\x94\x40\x00{\"cookie\":{\"originalMaxAge\":60000,\
+        b"\x02\x80\x00\x03\xa3\x52\x94\x40\x00\x80\x00\x03\xa3\x52\x5d\x51\x80{\"cookie\":{\"originalMaxAge\":60000,\
           \"expires\":\"2026-11-22T17:46:41.287Z\",\"httpOnly\":true,\"path\":\"/\"},\"n\":1}",
     ),
     (
         "no end",
         None,
-        b"\x01\xff\xff\xff\xff\xff\xff\xff\xff{\"cookie\":{\"originalMaxAge\":null,\
+        b"\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff{\"cookie\":{\"originalMaxAge\":null,\
           \"expires\":null,\"httpOnly\":true,\"path\":\"/\"},\"n\":1.0}",
     ),
 ];
@@ -67,7 +67,7 @@ impl Behind {
 #[async_trait]
 impl Hooks for Behind {
     async fn write_undecodable(&self, id: &SessionId) -> Result<(), NotRun> {
-        let half = [&ROWS[1].2[..9], b"{\"cookie\":{\"orig"].concat();
+        let half = [&ROWS[1].2[..17], b"{\"cookie\":{\"orig"].concat();
         self.tree("records")?.insert(id.as_str(), half)?;
         Ok(())
     }
@@ -116,8 +116,8 @@ impl Hooks for Behind {
         let mut written = Vec::new();
         for (id, end, value) in ROWS {
             records.insert(id, value)?;
-            expiries.insert([&value[1..9], id.as_bytes()].concat(), &[])?;
-            let json = String::from_utf8(value[9..].to_vec())?;
+            expiries.insert([&value[9..17], id.as_bytes()].concat(), &[])?;
+            let json = String::from_utf8(value[17..].to_vec())?;
             let expiry = StoredExpiry::from(end.map(Clock::from_millis));
             written.push((SessionId::new(id)?, Record::decode(json, expiry)?));
         }
