@@ -126,8 +126,11 @@ pub(crate) const STACKS: &[Stack] = &[
     stack(Program::Express, Store::Postgres),
     stack(Program::Limit, Store::MySql),
     stack(Program::Ours, Store::MySql),
+    stack(Program::TowerSessions, Store::MySql),
+    stack(Program::Express, Store::MySql),
     stack(Program::Limit, Store::Sqlite),
     stack(Program::Ours, Store::Sqlite),
+    stack(Program::TowerSessions, Store::Sqlite),
     stack(Program::Limit, Store::Sled),
     stack(Program::Ours, Store::Sled),
 ];
