@@ -48,7 +48,8 @@ impl Server {
         if !url.is_empty() {
             words.extend(["--url".to_owned(), url.to_owned()]);
         }
-        words.extend(flags.iter().map(|&flag| flag.to_owned()));
+        let flags = stack.variant.flags().iter().chain(flags);
+        words.extend(flags.map(|&flag| flag.to_owned()));
         let mut child = Command::new(&words[0])
             .args(&words[1..])
             .env("NODE_ENV", "production")

@@ -83,29 +83,32 @@ pub(crate) fn describe() -> Value {
 
 /// The versions of what is compared, from the lock files.
 fn libraries() -> Value {
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 16] = [
         "axum",
         "hyper",
         "tokio",
         "redis",
         "fred",
         "sqlx",
+        "tokio-postgres",
         "sled",
         "tower-sessions",
         "tower-sessions-redis-store",
         "tower-sessions-sqlx-store",
         "axum_session",
         "axum_session_redispool",
+        "axum_session_sqlx",
         "actix-session",
         "actix-web",
     ];
-    const PACKAGES: [&str; 6] = [
+    const PACKAGES: [&str; 7] = [
         "express",
         "express-session",
         "connect-redis",
         "redis",
         "connect-pg-simple",
         "pg",
+        "express-mysql-session",
     ];
     let mut found = Map::new();
     let locks = [

@@ -97,11 +97,44 @@ impl Store {
     }
 }
 
+/// How else a program can use its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Variant {
+    /// As all others do, so that rows can be held against one another.
+    Usual,
+    /// With a client that sends what it has to ask without waiting for earlier answers.
+    Pipelining,
+    /// With the library's own cache in front of the store. A process does not see there what another
+    /// one has written, so this does less than the other rows.
+    Cached,
+}
+
+impl Variant {
+    /// What a program is told.
+    pub(crate) fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Usual => &[],
+            Self::Pipelining => &["--pipelining"],
+            Self::Cached => &["--cached"],
+        }
+    }
+
+    /// What the tables put behind the program's name.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Usual => "",
+            Self::Pipelining => " (pipelining)",
+            Self::Cached => " (cached)",
+        }
+    }
+}
+
 /// One thing to compare with others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Stack {
     pub(crate) program: Program,
     pub(crate) store: Store,
+    pub(crate) variant: Variant,
 }
 
 /// Every stack that there is, store by store.
@@ -118,16 +151,27 @@ pub(crate) const STACKS: &[Stack] = &[
     stack(Program::Ours, Store::Redis),
     stack(Program::TowerSessions, Store::Redis),
     stack(Program::AxumSession, Store::Redis),
+    stack(Program::AxumSession, Store::Redis).with(Variant::Cached),
     stack(Program::ActixSession, Store::Redis),
     stack(Program::Express, Store::Redis),
     stack(Program::Limit, Store::Postgres),
+    stack(Program::Limit, Store::Postgres).with(Variant::Pipelining),
     stack(Program::Ours, Store::Postgres),
     stack(Program::TowerSessions, Store::Postgres),
+    stack(Program::AxumSession, Store::Postgres),
+    stack(Program::AxumSession, Store::Postgres).with(Variant::Cached),
     stack(Program::Express, Store::Postgres),
     stack(Program::Limit, Store::MySql),
     stack(Program::Ours, Store::MySql),
+    stack(Program::TowerSessions, Store::MySql),
+    stack(Program::AxumSession, Store::MySql),
+    stack(Program::AxumSession, Store::MySql).with(Variant::Cached),
+    stack(Program::Express, Store::MySql),
     stack(Program::Limit, Store::Sqlite),
     stack(Program::Ours, Store::Sqlite),
+    stack(Program::TowerSessions, Store::Sqlite),
+    stack(Program::AxumSession, Store::Sqlite),
+    stack(Program::AxumSession, Store::Sqlite).with(Variant::Cached),
     stack(Program::Limit, Store::Sled),
     stack(Program::Ours, Store::Sled),
 ];
@@ -138,7 +182,15 @@ const fn stack(program: Program, store: Store) -> Stack {
 
 impl Stack {
     pub(crate) const fn new(program: Program, store: Store) -> Self {
-        Self { program, store }
+        Self {
+            program,
+            store,
+            variant: Variant::Usual,
+        }
+    }
+
+    const fn with(self, variant: Variant) -> Self {
+        Self { variant, ..self }
     }
 
     pub(crate) fn name(self) -> String {
@@ -146,7 +198,10 @@ impl Stack {
             (Store::None, Program::Ours) => "axum without sessions".to_owned(),
             (Store::None, Program::ActixSession) => "actix-web without sessions".to_owned(),
             (Store::None, Program::Express) => "express without sessions".to_owned(),
-            _ => format!("{}, {}", self.program.name(), self.store.name()),
+            _ => {
+                let (program, variant) = (self.program.name(), self.variant.suffix());
+                format!("{program}{variant}, {}", self.store.name())
+            }
         }
     }
 
@@ -155,7 +210,7 @@ impl Stack {
         stack(self.program.bare(), Store::None)
     }
 
-    /// The same by hand.
+    /// The same by hand, in the usual way.
     pub(crate) fn limit(self) -> Self {
         stack(Program::Limit, self.store)
     }

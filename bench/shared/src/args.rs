@@ -36,13 +36,18 @@ pub enum Writes {
     Conflict,
 }
 
-/// What the harness asks of a program: `STORE [--url URL] [--extend] [--writes HOW] [--micro ..]`.
+/// What the harness asks of a program:
+/// `STORE [--url URL] [--pipelining] [--cached] [--extend] [--writes HOW] [--micro ..]`.
 #[derive(Clone, Debug)]
 pub struct Args {
     /// Where the sessions are.
     pub store: Store,
     /// The server, file or directory; empty where the store needs none.
     pub url: String,
+    /// Whether the store is asked through a client that does not wait for earlier answers.
+    pub pipelining: bool,
+    /// Whether the library keeps sessions of the store in its own memory.
+    pub cached: bool,
     /// Whether each request extends the session.
     pub extend: bool,
     /// How a changed session is written.
@@ -73,6 +78,8 @@ impl Args {
         let mut args = Self {
             store,
             url: String::new(),
+            pipelining: false,
+            cached: false,
             extend: false,
             writes: Writes::Usual,
             micro: None,
@@ -80,6 +87,8 @@ impl Args {
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--url" => args.url = words.next().expect("a URL after --url"),
+                "--pipelining" => args.pipelining = true,
+                "--cached" => args.cached = true,
                 "--extend" => args.extend = true,
                 "--writes" => {
                     args.writes = match words.next().as_deref() {

@@ -31,6 +31,15 @@ async function store() {
       const pool = new pg.Pool({ connectionString: url });
       return new PgStore({ pool, createTableIfMissing: true });
     }
+    case 'mysql': {
+      const { default: connect } = await import('express-mysql-session');
+      const MySQLStore = connect(session);
+      const { hostname, port, username, password, pathname } = new URL(url);
+      const [user, secret, database] = [username, password, pathname.slice(1)].map(decodeURIComponent);
+      const store = new MySQLStore({ host: hostname, port, user, password: secret, database });
+      await store.onReady();
+      return store;
+    }
     default:
       throw new Error(`this stack has no store ${kind}`);
   }

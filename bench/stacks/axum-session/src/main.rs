@@ -1,5 +1,11 @@
-//! `axum_session`, measured, with signed cookies and without the cache in front of its store, in
-//! which a process does not see what another one wrote.
+//! `axum_session`, measured, with signed cookies.
+//!
+//! By default it keeps each session in memory for an hour, in front of its store: with `--cached` here.
+//! A process does not see there what another one wrote, so that without the cache it does what the
+//! others do.
+
+#[cfg(feature = "sql")]
+mod sql;
 
 use axum::Router;
 use axum::routing::get;
@@ -19,6 +25,12 @@ fn main() {
             let pool = SessionRedisPool::from(SingleRedisPool::from(client));
             app(Some(pool), &args).await
         }
+        #[cfg(feature = "sql")]
+        Store::Postgres => app(Some(sql::postgres(&args.url).await), &args).await,
+        #[cfg(feature = "sql")]
+        Store::MySql => app(Some(sql::mysql(&args.url).await), &args).await,
+        #[cfg(feature = "sql")]
+        Store::Sqlite => app(Some(sql::sqlite(&args.url).await), &args).await,
         _ => args.unknown_store(),
     });
 }
@@ -33,7 +45,7 @@ where
         .with_lifetime(max_age)
         .with_max_age(Some(max_age))
         .with_always_save(args.extend);
-    if pool.is_some() {
+    if pool.is_some() && !args.cached {
         config = config.with_memory_lifetime(time::Duration::ZERO);
     }
     let store = SessionStore::new(pool, config).await.expect("a store");

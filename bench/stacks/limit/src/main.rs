@@ -28,6 +28,10 @@ fn main() {
         Store::Memory => site::app(memory::Shards::new(), args.extend),
         Store::Redis => site::app(redis::open(&args.url).await, args.extend),
         #[cfg(feature = "sql")]
+        Store::Postgres if args.pipelining => {
+            site::app(sql::PipelinedRows::open(&args.url).await, args.extend)
+        }
+        #[cfg(feature = "sql")]
         Store::Postgres => site::app(sql::PostgresRows::open(&args.url).await, args.extend),
         #[cfg(feature = "sql")]
         Store::MySql => site::app(sql::MySqlRows::open(&args.url).await, args.extend),

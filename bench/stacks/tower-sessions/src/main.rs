@@ -1,6 +1,8 @@
 //! tower-sessions, measured, as its documentation sets it up: with signed cookies.
 
 mod memory;
+#[cfg(feature = "sql")]
+mod sql;
 
 use axum::Router;
 use axum::routing::get;
@@ -10,7 +12,6 @@ use tower_sessions::session_store::SessionStore;
 use tower_sessions::{Expiry, MemoryStore, Session, SessionManagerLayer};
 use tower_sessions_redis_store::RedisStore;
 use tower_sessions_redis_store::fred::prelude::{ClientLike, Config, Pool};
-use tower_sessions_sqlx_store::PostgresStore;
 
 fn main() {
     let args = Args::parse();
@@ -37,14 +38,12 @@ async fn app(args: &Args) -> Router {
             pool.wait_for_connect().await.expect("a Redis");
             with(routes, RedisStore::new(pool), args)
         }
-        Store::Postgres => {
-            let pool = sqlx::PgPool::connect(&args.url)
-                .await
-                .expect("a PostgreSQL");
-            let store = PostgresStore::new(pool);
-            store.migrate().await.expect("a table");
-            with(routes, store, args)
-        }
+        #[cfg(feature = "sql")]
+        Store::Postgres => with(routes, sql::postgres(&args.url).await, args),
+        #[cfg(feature = "sql")]
+        Store::MySql => with(routes, sql::mysql(&args.url).await, args),
+        #[cfg(feature = "sql")]
+        Store::Sqlite => with(routes, sql::sqlite(&args.url).await, args),
         _ => args.unknown_store(),
     }
 }

@@ -8,13 +8,13 @@ use super::text;
 use crate::cookie::Id;
 use crate::site::Sessions;
 
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS by_hand (
+pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS by_hand (
     sid text PRIMARY KEY, sess text NOT NULL, expire timestamptz NOT NULL)";
-const GET: &str = "SELECT sess FROM by_hand WHERE sid = $1 AND expire > now()";
-const GET_AND_EXTEND: &str = "UPDATE by_hand SET expire = now() + interval '1 day'
+pub(super) const GET: &str = "SELECT sess FROM by_hand WHERE sid = $1 AND expire > now()";
+pub(super) const GET_AND_EXTEND: &str = "UPDATE by_hand SET expire = now() + interval '1 day'
     WHERE sid = $1 AND expire > now() RETURNING sess";
-const CREATE: &str = "INSERT INTO by_hand VALUES ($1, $2, now() + interval '1 day')";
-const REPLACE: &str = "UPDATE by_hand SET sess = $3, expire = now() + interval '1 day'
+pub(super) const CREATE: &str = "INSERT INTO by_hand VALUES ($1, $2, now() + interval '1 day')";
+pub(super) const REPLACE: &str = "UPDATE by_hand SET sess = $3, expire = now() + interval '1 day'
     WHERE sid = $1 AND sess = $2 AND expire > now()";
 
 pub(crate) struct PostgresRows(Pool<PgConnection>);
