@@ -1,5 +1,7 @@
 //! What every session holds: 190 bytes of JSON.
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value};
 
 /// The contents of a new session without the number of views, as JSON.
@@ -8,14 +10,16 @@ pub fn contents_json() -> &'static str {
     r#"{"user":{"id":4711,"name":"Ada Lovelace","roles":["editor","author"]},"csrf":"6b1f0c9e4d7a4be2a1d5c3f7089e2b64","cart":[{"sku":"A-1017","n":2},{"sku":"B-2204","n":1}],"lang":"eng"}"#
 }
 
-/// The same, parsed.
+/// The same, parsed once for all requests: making them is no part of a session.
 ///
 /// # Panics
 ///
 /// Never: the text is JSON.
 #[must_use]
-pub fn contents() -> Map<String, Value> {
-    serde_json::from_str(contents_json()).expect("the contents are JSON")
+pub fn contents() -> &'static Map<String, Value> {
+    static CONTENTS: LazyLock<Map<String, Value>> =
+        LazyLock::new(|| serde_json::from_str(contents_json()).expect("the contents are JSON"));
+    &CONTENTS
 }
 
 #[cfg(test)]

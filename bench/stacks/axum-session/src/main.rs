@@ -63,7 +63,7 @@ where
 {
     session.set("views", 1);
     for (key, value) in contents() {
-        session.set(&key, value);
+        session.set(key, value);
     }
     "1".to_owned()
 }

@@ -73,7 +73,7 @@ fn with(store: impl Store, args: &Args) -> SessionOptions {
 
 async fn new(session: Session) -> Result<String, SessionRejection> {
     session.insert("views", &1)?;
-    for (key, value) in &contents() {
+    for (key, value) in contents() {
         session.insert(key, value)?;
     }
     Ok("1".to_owned())

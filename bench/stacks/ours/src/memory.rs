@@ -40,7 +40,7 @@ pub(crate) fn ending(max_age: Duration) -> SessionCookie {
 pub(crate) fn data(views: u64) -> Data {
     let mut data = Data::new();
     data.insert("views", &views).expect("inserted");
-    for (key, value) in &contents() {
+    for (key, value) in contents() {
         data.insert(key, value).expect("inserted");
     }
     data

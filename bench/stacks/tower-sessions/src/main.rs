@@ -61,7 +61,7 @@ fn with(routes: Router, store: impl SessionStore + Clone, args: &Args) -> Router
 async fn new(session: Session) -> String {
     session.insert("views", 1).await.expect("inserted");
     for (key, value) in contents() {
-        session.insert_value(&key, value).await.expect("inserted");
+        session.insert(key, value).await.expect("inserted");
     }
     "1".to_owned()
 }

@@ -21,7 +21,7 @@ impl Memory {
 
     fn record(&self, number: usize) -> Record {
         let max_age = time::Duration::try_from(MAX_AGE).expect("a max age");
-        let mut data: std::collections::HashMap<_, _> = contents().into_iter().collect();
+        let mut data: std::collections::HashMap<_, _> = contents().clone().into_iter().collect();
         data.insert("views".to_owned(), 1.into());
         Record {
             id: self.ids[number],
