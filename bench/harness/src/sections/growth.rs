@@ -29,9 +29,9 @@ pub(crate) fn run(options: &Options) -> Result<Results, String> {
     let mut sweeps = Table::new(
         "While sessions expire",
         "Without and with a sweep at the same time; three rounds, medians (least–most). `memory`: the \
-         longest that any of millions of reads and writes took while all sessions but 10,000 \
-         were removed on another thread, and while that thread only computed; the system's \
-         interruptions are in both. `postgres`: the 99th \
+         longest that any of the reads and writes took while all sessions but 10,000 \
+         were removed on another thread, and while that thread only computed; time that the \
+         two threads waited for a CPU is not counted. `postgres`: the 99th \
          percentile of reads, 1,000 in a second, while 100,000 expired rows were removed.",
         &[
             "store",
