@@ -29,6 +29,8 @@ impl Entry {
 pub(crate) struct Index {
     /// None at all, or a power of two, at most seven eighths in use.
     entries: Vec<Entry>,
+    /// The last position that is searched: of all, but while the array is being halved.
+    mask: usize,
     len: usize,
 }
 
@@ -42,7 +44,7 @@ impl Index {
     /// Adds a slot that is not there yet.
     pub(crate) fn insert(&mut self, hash: u32, slot: u32) {
         if self.len >= self.entries.len() / 8 * 7 {
-            self.resize((self.entries.len() * 2).max(8));
+            self.grow((self.entries.len() * 2).max(8));
         }
         self.place(Entry { hash, slot });
         self.len += 1;
@@ -63,7 +65,7 @@ impl Index {
         self.entries[position] = Entry::FREE;
         self.len -= 1;
         if self.entries.len() > SMALL && self.len < self.entries.len() / 4 {
-            self.resize(self.entries.len() / 2);
+            self.halve();
         }
     }
 
@@ -115,24 +117,49 @@ impl Index {
         }
     }
 
-    fn resize(&mut self, size: usize) {
+    fn grow(&mut self, size: usize) {
         let old = std::mem::replace(&mut self.entries, vec![Entry::FREE; size]);
+        self.mask = size - 1;
         for entry in old.into_iter().filter(|entry| !entry.is_free()) {
             self.place(entry);
         }
     }
 
+    /// Halves the array in its place. Another one would have to be allocated while the shard is
+    /// locked, and where a sweep frees very many records, that takes glibc milliseconds (measured):
+    /// it sorts what was freed first.
+    fn halve(&mut self) {
+        let half = self.entries.len() / 2;
+        let (lower, upper) = self.entries.split_at_mut(half);
+        let mut free = upper.iter_mut().filter(|entry| entry.is_free());
+        for entry in lower.iter_mut().filter(|entry| !entry.is_free()) {
+            let place = free
+                .next()
+                .expect("all entries are fewer than half of these");
+            *place = std::mem::replace(entry, Entry::FREE);
+        }
+        self.mask = half - 1;
+        for position in half..2 * half {
+            let entry = self.entries[position];
+            if !entry.is_free() {
+                self.place(entry);
+            }
+        }
+        self.entries.truncate(half);
+        self.entries.shrink_to_fit();
+    }
+
     fn home(&self, hash: u32) -> usize {
-        hash as usize & (self.entries.len() - 1)
+        hash as usize & self.mask
     }
 
     fn after(&self, position: usize) -> usize {
-        (position + 1) & (self.entries.len() - 1)
+        (position + 1) & self.mask
     }
 
     /// How far an entry at `position` is from its home.
     fn distance(&self, entry: Entry, position: usize) -> usize {
-        position.wrapping_sub(self.home(entry.hash)) & (self.entries.len() - 1)
+        position.wrapping_sub(self.home(entry.hash)) & self.mask
     }
 }
 
@@ -172,6 +199,28 @@ mod tests {
                 assert_eq!(find(slot + 1_000).is_some(), slot % 3 == 1);
             }
             assert_eq!(index.len(), 333);
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_found_after_each_halving() {
+        for hash in [|slot| slot * 0x9e37, |_| 7, |slot| u32::MAX - slot / 3] {
+            let mut index = Index::default();
+            for slot in 0..2_000 {
+                index.insert(hash(slot), slot);
+            }
+            let mut size = index.size();
+            for slot in 0..2_000 {
+                index.remove(hash(slot), slot);
+                if index.size() < size {
+                    size = index.size();
+                    for left in 0..2_000 {
+                        let found = index.find(hash(left), |found| found == left);
+                        assert_eq!(found.is_some(), left > slot, "{left}");
+                    }
+                }
+            }
+            assert_eq!((index.len(), index.size()), (0, SMALL));
         }
     }
 
