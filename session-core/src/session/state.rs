@@ -166,7 +166,7 @@ impl State {
         if !keeps_data {
             self.edit(Edit::Clear);
         }
-        self.data();
+        self.data_mut();
         let source = self.stored.take();
         let may_be_stored = source.is_some() || self.attempt.take().is_some();
         let id = self.id.take().filter(|_| may_be_stored);

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use session_core::{
     Capabilities, Clock, Connection, Created, Error, ErrorKind, Lifecycle, Outcome, Record,
     Renewal, Renewed, Replaced, RequestHead, Result, Secrets, Session, SessionCookie, SessionId,
-    SessionOptions, Store, Touched,
+    SessionOptions, Store, StoredExpiry, Touched,
 };
 
 pub const ALL: Capabilities = Capabilities::NONE.with_touch().with_create().with_replace();
@@ -102,13 +102,13 @@ impl Recorder {
         }
     }
 
+    /// The live record, read from its text as a backend's are: what was written is not handed out
+    /// as it is.
     fn live(&self, inner: &Inner, id: &SessionId) -> Option<Record> {
         let now = self.clock.now();
-        inner
-            .records
-            .get(id)
-            .filter(|record| !record.is_expired(now))
-            .cloned()
+        let record = inner.records.get(id)?;
+        let read = || Record::decode(record.json(), StoredExpiry::from(record.expires()));
+        (!record.is_expired(now)).then(|| read().unwrap())
     }
 }
 
