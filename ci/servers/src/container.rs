@@ -18,8 +18,13 @@ pub(crate) type Running = Container<GenericImage>;
 /// How long a server in a container may take, its first setting up included.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// Nothing waits for the disk, and there is room for a record of 16 MiB.
-const MYSQL: [&str; 4] = [
+/// How long one attempt to speak to it waits.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+
+/// Nothing waits for the disk, or for a name server that does not answer, and there is room for a
+/// record of 16 MiB.
+const MYSQL: [&str; 5] = [
+    "--skip-name-resolve",
     "--skip-log-bin",
     "--innodb-flush-log-at-trx-commit=2",
     "--skip-innodb-doublewrite",
@@ -95,12 +100,16 @@ fn start(kind: Kind, image: &str) -> Result<Server, String> {
     };
     let place = Place::new(kind.scheme(), user, &password, address, rest);
     let started = Instant::now();
-    while !answers(kind, address, &password).unwrap_or(false) {
+    loop {
+        let answered = answers(kind, address, &password);
+        if matches!(answered, Ok(true)) {
+            break;
+        }
         if started.elapsed() > START_LIMIT {
             let log = container.stderr_to_vec().unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
             return Err(format!(
-                "it does not answer: {}",
-                String::from_utf8_lossy(&log)
+                "it does not answer (at last: {answered:?}), and said: {log}"
             ));
         }
         std::thread::sleep(Duration::from_millis(50));
@@ -134,7 +143,7 @@ fn address(container: &Running, port: u16) -> Result<SocketAddr, String> {
 /// Whether the server speaks: Docker takes connections before it does.
 fn answers(kind: Kind, address: SocketAddr, password: &str) -> IoResult<bool> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
-    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    stream.set_read_timeout(Some(ANSWER_LIMIT))?;
     let mut first = [0; 5];
     match kind {
         Kind::Postgres => {
