@@ -59,7 +59,7 @@ impl Exchange {
     /// and sessions are not loaded [lazily](crate::SessionOptions::lazy).
     #[must_use]
     pub fn loads_first(&self) -> bool {
-        !self.0.config.options.lazy && self.0.origin.cookie_id.is_some()
+        !self.0.config.options.lazy && self.0.cookie_id().is_some()
     }
 
     /// Loads the session without handing it out.
@@ -76,7 +76,7 @@ impl Exchange {
             return Ok(());
         }
         let asked = shared.config.clock().now();
-        let found = match &shared.origin.cookie_id {
+        let found = match shared.cookie_id() {
             Some(id) => self.read(id).await,
             None => Ok(None),
         };
@@ -87,15 +87,14 @@ impl Exchange {
             }
             found => found,
         };
-        // Without a cookie in the request, the new one was made at the beginning.
-        let cookie = match (&found, &shared.origin.cookie_id) {
-            (Ok(None), Some(_)) => Some(shared.config.new_cookie(&shared.origin)),
+        let cookie = match &found {
+            Ok(None) => shared.late_cookie(),
             _ => None,
         };
         let mut state = shared.state();
         match found {
             Ok(Some((record, renewed))) => {
-                state.id.clone_from(&shared.origin.cookie_id);
+                state.id = shared.cookie_id().cloned();
                 state.adopt(record);
                 state.moved = (renewed == Renewed::Touched).then_some(asked);
             }
@@ -148,9 +147,7 @@ impl Exchange {
         }
         let none = [None, None];
         let cookies = match state.phase {
-            Phase::NotLoaded => {
-                (shared.origin.cookie_id.is_some() || !self.saves_new()).then_some(none)
-            }
+            Phase::NotLoaded => (!self.saves_new() || shared.cookie_id().is_some()).then_some(none),
             Phase::Gone | Phase::Unavailable => Some(none),
             Phase::Live if self.is_new(&state) => self.is_idle_new(&state).then_some(none),
             Phase::Live => {
@@ -201,13 +198,13 @@ impl Exchange {
         }
         let shared = &*self.0;
         let _io = shared.io.lock().await;
-        let phase = {
+        let mut phase = shared.state().phase;
+        if phase == Phase::NotLoaded {
+            let cookie = shared.late_cookie();
             let mut state = shared.state();
-            if state.phase == Phase::NotLoaded {
-                state.phase = Phase::Live;
-            }
-            state.phase
-        };
+            state.start_live(cookie);
+            phase = state.phase;
+        }
         let (done, work) = match phase {
             Phase::Live => self.finish_live().await,
             Phase::Unset if shared.config.options.unset == Unset::Destroy => {
@@ -301,7 +298,7 @@ impl Exchange {
             return match (wanted, self.is_sendable(state)) {
                 (true, true) => Work::Write,
                 // Nobody can be told of the new one; the old one is to end all the same.
-                (_, false) if state.ends_the_old(self.0.origin.cookie_id.as_ref()) => Work::Retire,
+                (_, false) if state.ends_the_old(self.0.cookie_id()) => Work::Retire,
                 (true, false) => Work::Withhold,
                 (false, false) if state.has_discarded() => Work::Withhold,
                 (false, true) if state.has_remains() && state.written => Work::Retire,
@@ -381,8 +378,10 @@ impl Exchange {
         let Some(id) = &state.id else {
             return Ok([None, None]);
         };
+        let signature = shared.cookie_signature();
+        let signature = signature.filter(|_| !self.is_new(state));
         let cookie = state.cookie.to_header_with(&options.name, |out| {
-            options.secrets.write_cookie_value(id, out);
+            options.secrets.write_cookie_value(id, signature, out);
         });
         let cookie = match cookie {
             Ok(cookie) => cookie,
@@ -411,7 +410,7 @@ impl Exchange {
     fn is_new(&self, state: &State) -> bool {
         // Both are this request's own: nobody learns anything from how long it takes.
         let own = state.id.as_ref().map(SessionId::as_str);
-        let known = self.0.origin.cookie_id.as_ref().map(SessionId::as_str);
+        let known = self.0.cookie_id().map(SessionId::as_str);
         own.is_none() || own != known
     }
 
@@ -438,7 +437,7 @@ impl Exchange {
 
 /// The header that makes the browser drop the cookie it came with.
 fn removal(shared: &Shared, state: &State) -> Result<Option<HeaderValue>> {
-    if !shared.origin.had_cookie {
+    if !shared.origin.had_cookie() {
         return Ok(None);
     }
     let cookie = state.dropped_cookie.as_ref().unwrap_or(&state.cookie);

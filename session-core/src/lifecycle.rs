@@ -1,11 +1,12 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::contention::Contention;
 use crate::cookie::{Template, is_token};
 use crate::exchange::Exchange;
 use crate::options::CookieSource;
-use crate::request::{OwnedHead, path_matches};
+use crate::request::{NamedCookies, OwnedHead, path_matches};
+use crate::secrets::{Signature, Signed};
 use crate::session::{Phase, Shared, State};
 use crate::{
     Capabilities, Clock, Error, Renewal, RequestHead, Result, Session, SessionCookie, SessionId,
@@ -105,13 +106,21 @@ impl Config {
 
 /// What the lifecycle remembers of a request.
 pub(crate) struct Origin {
-    /// The id that the request's cookie carries, if its signature holds.
-    pub(crate) cookie_id: Option<SessionId>,
-    /// Whether the request had a cookie of our name, valid or not.
-    pub(crate) had_cookie: bool,
+    /// The cookies of our name, valid or not.
+    cookies: NamedCookies,
+    /// The id in them, once somebody has asked for it: a request whose session is loaded lazily and
+    /// not used need not verify it.
+    signed: OnceLock<Option<Signed>>,
     pub(crate) secure: bool,
     /// Kept only where a function of the application's will want it.
     head: Option<Box<OwnedHead>>,
+}
+
+impl Origin {
+    /// Whether the request had a cookie of our name, valid or not.
+    pub(crate) fn had_cookie(&self) -> bool {
+        !self.cookies.is_empty()
+    }
 }
 
 impl Lifecycle {
@@ -158,7 +167,7 @@ impl Lifecycle {
         &self.0.options.store
     }
 
-    /// Starts a request: finds its cookie and checks the signature. Asks the store nothing.
+    /// Starts a request: finds its cookie. Asks the store nothing.
     ///
     /// `None` if the cookie's path does not cover the request, which is then served without a
     /// session.
@@ -169,11 +178,10 @@ impl Lifecycle {
         if !config.covers(head) {
             return None;
         }
-        let (cookie_id, had_cookie) = head.session_id(&options.name, &options.secrets);
         let keeps_head = options.genid.is_some() || config.template.is_none();
         let origin = Origin {
-            cookie_id,
-            had_cookie,
+            cookies: head.cookies_called(&options.name),
+            signed: OnceLock::new(),
             secure: head.is_secure(options.proxy),
             head: keeps_head.then(|| Box::new(head.keep())),
         };
@@ -193,8 +201,8 @@ impl Lifecycle {
             return Ok(None);
         };
         let origin = Origin {
-            cookie_id: None,
-            had_cookie: false,
+            cookies: NamedCookies::default(),
+            signed: OnceLock::from(None),
             secure: true,
             head: None,
         };
@@ -219,10 +227,35 @@ impl fmt::Debug for Lifecycle {
 impl Shared {
     fn new(config: Arc<Config>, origin: Origin) -> Self {
         // Where a session may be stored, its cookie is made only if there turns out to be none.
-        let cookie = match origin.cookie_id {
-            Some(_) => SessionCookie::new(),
-            None => config.new_cookie(&origin),
+        let cookie = if origin.had_cookie() {
+            SessionCookie::new()
+        } else {
+            config.new_cookie(&origin)
         };
         Self::with_state(config, origin, State::new(Phase::NotLoaded, cookie))
+    }
+
+    /// The cookie of a new session, if it was not made at the beginning.
+    pub(crate) fn late_cookie(&self) -> Option<SessionCookie> {
+        let late = self.origin.had_cookie();
+        late.then(|| self.config.new_cookie(&self.origin))
+    }
+
+    /// The id that the request's cookie carries, if its signature holds.
+    pub(crate) fn cookie_id(&self) -> Option<&SessionId> {
+        self.signed().map(|signed| &signed.id)
+    }
+
+    /// The signature of this id in a response's cookie, if the request's cookie has shown it.
+    pub(crate) fn cookie_signature(&self) -> Option<&Signature> {
+        self.signed()?.signature.as_ref()
+    }
+
+    fn signed(&self) -> Option<&Signed> {
+        let Origin {
+            cookies, signed, ..
+        } = &self.origin;
+        let secrets = &self.config.options.secrets;
+        signed.get_or_init(|| cookies.signed(secrets)).as_ref()
     }
 }

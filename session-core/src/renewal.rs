@@ -132,6 +132,9 @@ mod tests {
         for other in ["59999", "null", "false", "600000", "6000"] {
             assert!(!applies(&renewal, other, Some(now + MINUTE)), "{other}");
         }
+        // Whatever its end: by a clock that is ahead, or after touches out of order.
+        assert_eq!(renewal.latest_due(Some(DAY)), None);
+        assert!(applies(&renewal, "60000", Some(now + DAY)));
         let patient = renewal.touch_after(MINUTE / 2);
         assert!(applies(&patient, "60000", Some(now + MINUTE / 2)));
         assert!(!applies(

@@ -1,10 +1,11 @@
 use std::fmt;
+use std::ops::Range;
 
-use http::{HeaderMap, Method, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use smallvec::SmallVec;
 
-use crate::SessionId;
 use crate::cookie::{named_values, with_decoded};
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, Signed};
 
 /// How much is known of the connection that a request came over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -63,18 +64,17 @@ impl RequestHead<'_> {
         first.trim_ascii().eq_ignore_ascii_case(b"https")
     }
 
-    /// The id in the first cookie called `name` whose signature holds, and whether there was any
-    /// cookie of that name at all.
-    pub(crate) fn session_id(&self, name: &str, secrets: &Secrets) -> (Option<SessionId>, bool) {
-        let mut present = false;
-        let id = self
-            .headers
-            .get_all(header::COOKIE)
-            .iter()
-            .flat_map(|value| named_values(value.as_bytes(), name))
-            .inspect(|_| present = true)
-            .find_map(|value| with_decoded(value, |value| secrets.unsign(value)));
-        (id, present)
+    /// The cookies called `name`.
+    pub(crate) fn cookies_called(&self, name: &str) -> NamedCookies {
+        let headers = self.headers.get_all(header::COOKIE).iter();
+        let cookies = headers.flat_map(|header| {
+            let bytes = header.as_bytes();
+            named_values(bytes, name).map(move |value| {
+                let start = value.as_ptr().addr() - bytes.as_ptr().addr();
+                (header.clone(), start..start + value.len())
+            })
+        });
+        NamedCookies(cookies.collect())
     }
 
     pub(crate) fn keep(self) -> OwnedHead {
@@ -84,6 +84,24 @@ impl RequestHead<'_> {
             headers: self.headers.clone(),
             connection: self.connection,
         }
+    }
+}
+
+/// Cookies of one name: each as the header that it is in, and its value's place there.
+#[derive(Default)]
+pub(crate) struct NamedCookies(SmallVec<[(HeaderValue, Range<usize>); 1]>);
+
+impl NamedCookies {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The id in the first one whose signature holds.
+    pub(crate) fn signed(&self, secrets: &Secrets) -> Option<Signed> {
+        self.0.iter().find_map(|(header, place)| {
+            let value = str::from_utf8(&header.as_bytes()[place.clone()]).ok()?;
+            with_decoded(value, |value| secrets.verify(value))
+        })
     }
 }
 

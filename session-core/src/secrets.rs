@@ -78,7 +78,7 @@ impl Secrets {
     #[must_use]
     pub fn sign(&self, id: &SessionId) -> String {
         let id = id.as_str();
-        let signature = signature_of(&self.0[0], id);
+        let Signature(signature) = signature_of(&self.0[0], id);
         let mut value = String::with_capacity(2 + id.len() + 1 + SIGNATURE_LENGTH);
         value.push_str("s:");
         value.push_str(id);
@@ -87,13 +87,22 @@ impl Secrets {
         value
     }
 
-    /// Appends the signed form of `id`, percent-encoded for a cookie.
-    pub(crate) fn write_cookie_value(&self, id: &SessionId, out: &mut String) {
+    /// Appends the signed form of `id`, percent-encoded for a cookie, with the `signature` that
+    /// [`verify`](Self::verify) has made for this id, if there is one.
+    pub(crate) fn write_cookie_value(
+        &self,
+        id: &SessionId,
+        signature: Option<&Signature>,
+        out: &mut String,
+    ) {
         let id = id.as_str();
+        let made = signature.is_none().then(|| signature_of(&self.0[0], id));
         out.push_str("s%3A");
         out.extend(encode_component(id));
         out.push('.');
-        out.extend(encode_component(&signature_of(&self.0[0], id)));
+        if let Some(Signature(signature)) = signature.or(made.as_ref()) {
+            out.extend(encode_component(signature));
+        }
     }
 
     /// The id in a signed value (after percent-decoding), if one of the secrets signed it.
@@ -103,20 +112,37 @@ impl Secrets {
     /// are refused, as in cookie-signature. A valid signature over the empty text is no id.
     #[must_use]
     pub fn unsign(&self, value: &str) -> Option<SessionId> {
-        let (id, signature) = value.strip_prefix("s:")?.rsplit_once('.')?;
-        let holds = self.0.iter().any(|key| {
-            signature_of(key, id)
-                .as_bytes()
-                .ct_eq(signature.as_bytes())
-                .into()
-        });
-        if holds { SessionId::new(id).ok() } else { None }
+        self.verify(value).map(|signed| signed.id)
+    }
+
+    /// As [`unsign`](Self::unsign), with the signature.
+    pub(crate) fn verify(&self, value: &str) -> Option<Signed> {
+        let (id, given) = value.strip_prefix("s:")?.rsplit_once('.')?;
+        let (index, signature) = self.0.iter().enumerate().find_map(|(index, key)| {
+            let signature = signature_of(key, id);
+            let holds: bool = signature.0.as_bytes().ct_eq(given.as_bytes()).into();
+            holds.then_some((index, signature))
+        })?;
+        Some(Signed {
+            id: SessionId::new(id).ok()?,
+            signature: (index == 0).then_some(signature),
+        })
     }
 }
 
-/// The signature of `id` in base64. The key's state after its padding was hashed is kept and
+/// An id whose signature holds.
+pub(crate) struct Signed {
+    pub(crate) id: SessionId,
+    /// The signature, if it is the one that would be made now: by the first secret.
+    pub(crate) signature: Option<Signature>,
+}
+
+/// In base64. It opens a session, and is not to be shown.
+pub(crate) struct Signature(ArrayString<SIGNATURE_LENGTH>);
+
+/// The signature of `id`. The key's state after its padding was hashed is kept and
 /// copied: half the work of each use.
-fn signature_of(key: &Hmac<Sha256>, id: &str) -> ArrayString<SIGNATURE_LENGTH> {
+fn signature_of(key: &Hmac<Sha256>, id: &str) -> Signature {
     let mac = key
         .clone()
         .chain_update(id.as_bytes())
@@ -125,7 +151,7 @@ fn signature_of(key: &Hmac<Sha256>, id: &str) -> ArrayString<SIGNATURE_LENGTH> {
     let mut text = [0; SIGNATURE_LENGTH];
     let written = STANDARD_NO_PAD.encode_slice(mac, &mut text);
     debug_assert_eq!(written.ok(), Some(SIGNATURE_LENGTH));
-    ArrayString::from_byte_string(&text).unwrap_or_default()
+    Signature(ArrayString::from_byte_string(&text).unwrap_or_default())
 }
 
 impl fmt::Debug for Secrets {
@@ -164,6 +190,22 @@ mod tests {
         assert_eq!(both.unsign(&old.sign(&id)), Some(id.clone()));
         assert_eq!(both.sign(&id), Secrets::new("new").unwrap().sign(&id));
         assert_eq!(old.unsign(&both.sign(&id)), None);
+    }
+
+    #[test]
+    fn a_signature_is_kept_only_if_the_first_secret_made_it() {
+        let id = SessionId::new("apple").unwrap();
+        let old = Secrets::new("old").unwrap();
+        let both = Secrets::rotating(["new", "old"]).unwrap();
+        let written = |signature: Option<&Signature>| {
+            let mut value = String::new();
+            both.write_cookie_value(&id, signature, &mut value);
+            value
+        };
+        let kept = both.verify(&both.sign(&id)).unwrap().signature;
+        assert!(kept.is_some());
+        assert_eq!(written(kept.as_ref()), written(None));
+        assert!(both.verify(&old.sign(&id)).unwrap().signature.is_none());
     }
 
     #[test]

@@ -94,7 +94,7 @@ fn now(vectors: &Vectors) -> SystemTime {
 fn signed(secrets: &Secrets, sid: &str) -> String {
     let id = SessionId::new(sid).unwrap();
     let mut value = String::new();
-    secrets.write_cookie_value(&id, &mut value);
+    secrets.write_cookie_value(&id, None, &mut value);
     assert_eq!(value, encode_component(&secrets.sign(&id)).to_string());
     value
 }
@@ -111,9 +111,9 @@ fn read(header: &str, secrets: &Secrets) -> Option<String> {
         headers: &headers,
         connection,
     };
-    head.session_id("connect.sid", secrets)
-        .0
-        .map(|id| id.as_str().to_owned())
+    head.cookies_called("connect.sid")
+        .signed(secrets)
+        .map(|signed| signed.id.as_str().to_owned())
 }
 
 #[test]

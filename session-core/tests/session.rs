@@ -713,6 +713,33 @@ fn lazy_sessions_are_loaded_when_they_are_asked_for() {
     assert_eq!(store.calls(), "get touch");
 }
 
+/// Whether nobody asks for it, or the handler does.
+#[test]
+fn a_lazy_session_behind_a_forged_cookie_is_a_new_one_with_the_applications_settings() {
+    for asked_for in [false, true] {
+        let store = Recorder::new(ALL);
+        let cookie = CookieOptions::new().max_age(MINUTE);
+        let lifecycle = lifecycle(&store, |options| {
+            options.lazy(true).save_uninitialized(true).cookie(cookie)
+        });
+        let mut forged = Visitor {
+            cookie: Some("connect.sid=s%3Aapple.forged".into()),
+            ..Visitor::default()
+        };
+        let exchange = forged.begin(&lifecycle).unwrap();
+        let outcome = pollster::block_on(async {
+            if asked_for {
+                assert!(exchange.session().await.unwrap().unwrap().is_new());
+            }
+            exchange.finish().await.unwrap()
+        });
+        let response = forged.receive(&outcome);
+        assert!(response.0[0].contains("Expires="), "{response:?}");
+        assert!(store.only().contains(r#""originalMaxAge":60000"#));
+        assert_eq!(store.calls(), "create");
+    }
+}
+
 #[test]
 fn store_failures_fail_the_request_or_are_served_without_a_session() {
     for (policy, call, survives) in [

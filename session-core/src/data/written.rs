@@ -11,7 +11,7 @@ const COOKIE: &str = "\"cookie\"";
 
 impl Data {
     /// The data of a row that [`to_json`](Data::to_json) wrote: valid JSON with no spaces between
-    /// the row's own tokens, no reserved key and none twice.
+    /// the row's own tokens, no reserved key and none that can be decoded twice.
     pub(crate) fn from_written(source: &Arc<str>) -> Self {
         let mut row = Row {
             text: source.as_bytes(),

@@ -64,7 +64,7 @@ impl Shared {
     }
 
     /// A panic while the lock is held cannot leave the state half changed: no code of the
-    /// application's runs under it.
+    /// application's runs under it but what reads a value (its `Deserialize`), which changes nothing.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,7 +84,8 @@ impl Session {
         self.0.state().stored.is_none()
     }
 
-    /// The value of `key`, or `None` if there is none. Only this value is deserialised.
+    /// The value of `key`, or `None` if there is none. Only this value is deserialised, while the
+    /// session is locked: a `Deserialize` of your own must not use the same session.
     ///
     /// # Errors
     ///
