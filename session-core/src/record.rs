@@ -143,14 +143,19 @@ impl Record {
         self.stored_expires = stored_expires.and_then(StoredExpires::new);
     }
 
-    /// Shares the cookie settings of `pool`, if this record has the same; an empty pool takes a
-    /// copy of them first.
+    /// A clone with the cookie settings of `pool`, if this record has the same; an empty pool takes
+    /// a copy of them first.
     ///
     /// For a store that holds records rather than rows. With a pool for each part of such a store,
     /// records do not hold a copy each, and threads that clone records of different parts do not
     /// meet at one reference count, as they do where all have an application's one cookie.
-    pub fn share_settings(&mut self, pool: &mut Option<SessionCookie>) {
-        self.cookie.share_settings(pool);
+    #[must_use]
+    pub fn clone_into_pool(&self, pool: &mut Option<SessionCookie>) -> Self {
+        Self {
+            json: self.json.clone(),
+            cookie: self.cookie.clone_into_pool(pool),
+            stored_expires: self.stored_expires,
+        }
     }
 
     /// The session's JSON: what is to be stored, or what was read.

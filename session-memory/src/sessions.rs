@@ -305,8 +305,7 @@ impl Sessions {
     /// The record with the end that this store gives it. It shares its cookie settings with its own
     /// shard only: one reference count for all would be where all threads meet.
     fn to_stored(&self, record: &Record, shard: &mut Shard) -> Record {
-        let mut stored = record.clone();
-        stored.share_settings(&mut shard.settings);
+        let mut stored = record.clone_into_pool(&mut shard.settings);
         stored.touch(record.cookie(), self.end(record.cookie()));
         stored
     }

@@ -286,14 +286,20 @@ impl SessionCookie {
         self.expires = other.expires;
     }
 
-    /// See [`Record::share_settings`](crate::Record::share_settings).
-    pub(crate) fn share_settings(&mut self, pool: &mut Option<Self>) {
+    /// See [`Record::clone_into_pool`](crate::Record::clone_into_pool).
+    pub(crate) fn clone_into_pool(&self, pool: &mut Option<Self>) -> Self {
         let pool = pool.get_or_insert_with(|| Self {
             attributes: Arc::new(Attributes::clone(&self.attributes)),
             ..self.clone()
         });
-        if pool.attributes == self.attributes {
-            self.attributes = Arc::clone(&pool.attributes);
+        let attributes = if pool.attributes == self.attributes {
+            &pool.attributes
+        } else {
+            &self.attributes
+        };
+        Self {
+            attributes: Arc::clone(attributes),
+            ..*self
         }
     }
 
@@ -448,18 +454,15 @@ mod tests {
     fn equal_settings_are_shared_through_a_pool_and_others_stay_as_they_are() {
         let mut lax = SessionCookie::new();
         lax.set_same_site(Some(SameSite::Lax));
-        let (mut one, mut two, mut other) = (lax.clone(), lax.clone(), SessionCookie::new());
-        two.expire_with_browser();
-        let others = Arc::clone(&other.attributes);
+        let mut browser = lax.clone();
+        browser.expire_with_browser();
+        let default = SessionCookie::new();
 
         let mut pool = None;
-        for cookie in [&mut one, &mut two, &mut other] {
-            cookie.share_settings(&mut pool);
-        }
+        let [one, two, other] = [&lax, &browser, &default].map(|c| c.clone_into_pool(&mut pool));
         assert!(Arc::ptr_eq(&one.attributes, &two.attributes));
         assert!(!Arc::ptr_eq(&one.attributes, &lax.attributes));
-        assert!(Arc::ptr_eq(&other.attributes, &others));
-        assert_eq!(one, lax);
-        assert!(two.expires == Millis::FALSE);
+        assert!(Arc::ptr_eq(&other.attributes, &default.attributes));
+        assert_eq!([one, two, other], [lax, browser, default]);
     }
 }
