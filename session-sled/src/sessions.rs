@@ -4,7 +4,7 @@ use session_core::{
     Clock, Created, Record, Replaced, Result, SessionCookie, SessionId, Swept, Touched,
 };
 use sled::transaction::ConflictableTransactionError::Abort;
-use sled::{Db, Tree};
+use sled::{Db, IVec, Tree};
 
 use crate::error::failed;
 use crate::layout::{COUNT, End, Times, parse_expiry_key, parse_value, record};
@@ -13,6 +13,8 @@ use crate::view::{Found, Outcome, View, parse_count, transact};
 
 /// How many records one transaction of `sweep` or `clear` looks at: it holds up all others.
 const PER_TRANSACTION: usize = 64;
+/// A sweep's transaction ends with the record that brings what it writes to this.
+const BYTES_PER_TRANSACTION: usize = 1 << 20;
 
 /// The operations of a store, on the thread that calls them.
 pub(crate) struct Sessions {
@@ -203,19 +205,40 @@ impl Sessions {
     }
 
     /// All records less those that are over. The second are counted before and after: as their
-    /// number can only fall, the same number means that none of them went in between.
+    /// number seldom rises, the same number means that none of them went in between.
     pub(crate) fn length(&self) -> Result<u64> {
         let now = self.now();
-        let mut before = self.settle("length", now, 0)?.left;
+        let mut before = self.over(now)?;
         loop {
             let count = self.expiries.get(COUNT);
             let count = count.map_err(|error| failed("length", error))?;
-            let after = self.settle("length", now, 0)?.left;
+            let after = self.over(now)?;
             if after == before {
                 return Ok(parse_count(count.as_deref()).saturating_sub(after));
             }
             before = after;
         }
+    }
+
+    /// How many of the entries that have come due are not those of a live record.
+    fn over(&self, now: End) -> Result<u64> {
+        let mut over = 0;
+        for key in self.expiries.range(now.over()).keys() {
+            let key = key.map_err(|error| failed("length", error))?;
+            over += u64::from(!self.is_live("length", &key, now)?);
+        }
+        Ok(over)
+    }
+
+    /// Whether an entry is that of a live record.
+    fn is_live(&self, operation: &'static str, key: &[u8], now: End) -> Result<bool> {
+        let Some((filed, id)) = parse_expiry_key(key) else {
+            return Ok(false);
+        };
+        let value = self.records.get(id);
+        let value = value.map_err(|error| failed(operation, error))?;
+        let times = value.and_then(|value| Some(parse_value(operation, &value).ok()?.0));
+        Ok(times.is_some_and(|times| times.filed == filed && times.end.is_live(now)))
     }
 
     pub(crate) fn clear(&self) -> Result<()> {
@@ -239,75 +262,94 @@ impl Sessions {
     }
 
     pub(crate) fn sweep(&self, limit: usize) -> Result<Swept> {
-        let Settled { removed, left } = self.settle("sweep", self.now(), limit)?;
-        if removed > 0 {
+        self.sweep_some(limit, usize::MAX)
+    }
+
+    /// Goes through the records that are filed under a time that is over: removes at most `limit` of
+    /// those that have ended, and files those that live on under their ends, until there are no more
+    /// of the first. After `most` of both together it stops in any case, and says that there is more.
+    pub(crate) fn sweep_some(&self, limit: usize, most: usize) -> Result<Swept> {
+        let now = self.now();
+        let due = now.over();
+        let mut from = due.start.to_vec();
+        let mut turn = Turn::default();
+        while !turn.found_more && turn.removed + turn.filed < most {
+            let page = self.expiries.range(&from[..]..&due.end[..]).keys();
+            let keys = page.take(PER_TRANSACTION).collect::<sled::Result<Vec<_>>>();
+            let keys = keys.map_err(|error| failed("sweep", error))?;
+            if keys.is_empty() {
+                break;
+            }
+            turn = self.transact("sweep", |view| turn.go_on(view, &keys, now, limit))?;
+            from = [&keys[turn.looked_at - 1][..], &[0][..]].concat();
+        }
+        if turn.removed > 0 {
             self.flush_after("sweep", ())?;
         }
         Ok(Swept {
-            removed,
-            more: left > 0,
+            removed: turn.removed,
+            more: turn.found_more || turn.removed + turn.filed >= most,
         })
     }
-
-    /// Goes through the records that are filed under a time up to `now`: removes at most `limit` of
-    /// those that are over, and files those that live on under their ends. What is left is counted
-    /// to the end if nothing is to be removed, and else until it is known that there is something.
-    fn settle(&self, operation: &'static str, now: End, limit: usize) -> Result<Settled> {
-        let due = now.over();
-        let mut from = due.start.to_vec();
-        let mut settled = Settled::default();
-        loop {
-            let page = self.expiries.range(&from[..]..&due.end[..]).keys();
-            let keys = page.take(PER_TRANSACTION).collect::<sled::Result<Vec<_>>>();
-            let keys = keys.map_err(|error| failed(operation, error))?;
-            let Some(last) = keys.last() else {
-                return Ok(settled);
-            };
-            from = [last, &[0][..]].concat();
-            let here = self.transact(operation, |view| {
-                let mut here = settled;
-                for key in &keys {
-                    here.look_at(view, key, now, limit)?;
-                }
-                Ok(here)
-            })?;
-            settled = here;
-            if limit > 0 && settled.left > 0 {
-                return Ok(settled);
-            }
-        }
-    }
 }
 
-/// How far [`Sessions::settle`] has come.
+/// How far [`Sessions::sweep_some`] has come.
 #[derive(Clone, Copy, Default)]
-struct Settled {
+struct Turn {
     removed: usize,
-    /// Records that are over and still there.
-    left: u64,
+    /// Entries that were moved to a record's end, or named none.
+    filed: usize,
+    /// Whether a record that has ended is left.
+    found_more: bool,
+    /// How many keys the last transaction looked at.
+    looked_at: usize,
 }
 
-impl Settled {
-    fn look_at(&mut self, view: &View<'_>, key: &[u8], now: End, limit: usize) -> Outcome<()> {
-        let Some((filed, id)) = parse_expiry_key(key) else {
-            return view.forget(key);
+impl Turn {
+    /// Looks at the keys one by one, until what it writes is enough for one transaction.
+    fn go_on(mut self, view: &View<'_>, keys: &[IVec], now: End, limit: usize) -> Outcome<Self> {
+        let mut bytes = 0;
+        self.looked_at = 0;
+        for key in keys {
+            if self.found_more || bytes >= BYTES_PER_TRANSACTION {
+                break;
+            }
+            self.looked_at += 1;
+            bytes += self.look_at(view, key, now, limit)?;
+        }
+        Ok(self)
+    }
+
+    /// Returns how many bytes were written.
+    fn look_at(&mut self, view: &View<'_>, key: &[u8], now: End, limit: usize) -> Outcome<usize> {
+        let found = match parse_expiry_key(key) {
+            Some((filed, id)) => Some((filed, id, view.find(id)?)),
+            None => None,
         };
-        match view.find(id)? {
-            Found::Record(times, json) if times.filed == filed => {
+        match found {
+            // It may live: another version has written it, say.
+            Some((_, _, Found::Undecodable(_))) => {}
+            Some((filed, id, Found::Record(times, json))) if times.filed == filed => {
                 if times.end.is_live(now) {
+                    self.filed += 1;
                     let json = json.bytes("sweep").map_err(Abort)?;
-                    return view.put(id, Some(times), times.end, json);
+                    view.put(id, Some(times), times.end, json)?;
+                    return Ok(json.len());
                 }
                 if self.removed == limit {
-                    self.left += 1;
-                    return Ok(());
+                    self.found_more = true;
+                } else {
+                    self.removed += 1;
+                    view.remove(id, Some(times))?;
                 }
-                self.removed += 1;
-                view.remove(id, Some(times))
             }
-            // Another write came first, and filed it elsewhere.
-            _ => view.forget(key),
+            // Removed or filed elsewhere while it could not be decoded.
+            _ => {
+                self.filed += 1;
+                view.forget(key)?;
+            }
         }
+        Ok(0)
     }
 }
 

@@ -24,11 +24,11 @@ use crate::walk;
 ///
 /// # Writes
 ///
-/// A session is a record and an entry in an index by expiry. What changes whether there is a session,
-/// or lets it end earlier, writes both and the count of all in one transaction: sled has one lock for
-/// the transactions of a process, so that they wait for each other, and for a moment everything else
-/// does. What changes or extends a session writes its record alone; the entry follows when the old end
-/// comes. A `touch` leaves the data as it is, and copies it: it costs what writing the record does. The
+/// A session is a record and an entry in an index by expiry, under its end or an earlier time. What
+/// changes whether there is a session, or lets it end before that time, writes both and the count of
+/// all in one transaction: sled has one lock for the transactions of a process, so that they wait for
+/// each other, and for a moment everything else does. What changes or extends a session writes its
+/// record alone; the entry follows when a sweep comes to it after that time. A `touch` leaves the data as it is, and copies it: it costs what writing the record does. The
 /// first byte of a record is the version of its layout.
 ///
 /// A call that is dropped half way either changes nothing or comes to its end on its thread.
@@ -37,9 +37,10 @@ use crate::walk;
 ///
 /// Ended sessions are gone for readers at once, to the millisecond. Their space is given back by a
 /// [`sweeper`](Self::sweeper) or by [`sweep`](Store::sweep), which takes as long as there are
-/// sessions that have ended, or were extended beyond the end that they are filed under (each comes up
-/// once in its max age), however many others there are. `length` takes as long as that too: it does
-/// not walk over the other ones.
+/// sessions that have ended, or were extended beyond the time that they are filed under (each comes
+/// up once in its max age), however many others there are. A sweeper does that in short turns; one
+/// call of `sweep` goes on until there is nothing left to be removed, or its limit is reached and
+/// there is. `length` reads the same entries, and writes nothing: it does not walk over the others.
 #[derive(Clone)]
 pub struct SledStore {
     sessions: Arc<Sessions>,
@@ -100,7 +101,7 @@ impl SledStore {
         let sessions = Arc::downgrade(&self.sessions);
         Sweeper::start(interval, move |limit| {
             let sessions = sessions.upgrade()?;
-            Some(contained("sweep", || sessions.sweep(limit)))
+            Some(contained("sweep", || sessions.sweep_some(limit, limit)))
         })
     }
 
