@@ -175,8 +175,12 @@ impl Context {
         self.ticks(if self.timing.is_manual() { 1 } else { 4 })
     }
 
-    /// Whether a record without an expiry that was written now must still be there at `moment`.
+    /// Whether a record without an expiry that was written now must still be there at `moment`, or
+    /// as much later as slow calls make it.
     pub(crate) fn lives_without_expiry(&self, moment: SystemTime) -> bool {
+        const SLOW_CALLS: Duration = Duration::from_secs(60);
+        let manual = self.timing.is_manual();
+        let moment = if manual { moment } else { moment + SLOW_CALLS };
         let default_ttl = self.subject.capabilities.default_ttl;
         default_ttl.is_none_or(|ttl| self.timing.last_of(self.now() + ttl) > moment)
     }

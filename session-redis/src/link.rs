@@ -96,17 +96,26 @@ impl Link {
 
     /// The connection of this runtime, if it stands.
     fn standing(&self) -> Option<Line> {
-        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where there is one alone, nobody has to ask the time.
+        if attempts.len() > 1 {
+            self.drop_lost(&mut attempts);
+        }
         let here = runtime();
         let mut own = attempts.iter().filter(|attempt| attempt.runtime == here);
         own.find_map(|attempt| attempt.standing().cloned())
     }
 
+    /// Of runtimes that have ended, for instance.
+    fn drop_lost(&self, attempts: &mut Vec<Attempt>) {
+        let limit = self.dialer.limits.connect;
+        attempts.retain(|attempt| attempt.standing().is_some() || attempt.is_pending(limit));
+    }
+
     /// The attempt of this runtime that has led to a connection or is under way, or a new one.
     fn attempt(&self) -> Attempt {
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-        let limit = self.dialer.limits.connect;
-        attempts.retain(|attempt| attempt.standing().is_some() || attempt.is_pending(limit));
+        self.drop_lost(&mut attempts);
         let here = runtime();
         if let Some(own) = attempts.iter().find(|attempt| attempt.runtime == here) {
             return own.clone();
