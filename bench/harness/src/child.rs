@@ -104,10 +104,12 @@ pub(crate) fn micro(
 ) -> Result<Value, String> {
     let mut words = pinning.micro_prefix();
     words.extend(command(stack.program));
-    let arguments = [stack.store.name(), "--url", url, "--micro"];
+    let mut arguments = vec![stack.store.name(), "--url", url];
+    arguments.extend(stack.variant.flags());
+    arguments.push("--micro");
     let output = Command::new(&words[0])
         .args(&words[1..])
-        .args(arguments.iter().chain(&micro))
+        .args(arguments.into_iter().chain(micro))
         .output()
         .map_err(|error| format!("{}: {error}", words[0]))?;
     serde_json::from_slice(&output.stdout).map_err(|_| {

@@ -104,6 +104,8 @@ pub(crate) enum Variant {
     Usual,
     /// With a client that sends what it has to ask without waiting for earlier answers.
     Pipelining,
+    /// Called through a trait object, by futures that are allocated: a store that can be exchanged.
+    Boxed,
     /// With the library's own cache in front of the store. A process does not see there what another
     /// one has written, so this does less than the other rows.
     Cached,
@@ -115,6 +117,7 @@ impl Variant {
         match self {
             Self::Usual => &[],
             Self::Pipelining => &["--pipelining"],
+            Self::Boxed => &["--boxed"],
             Self::Cached => &["--cached"],
         }
     }
@@ -124,6 +127,7 @@ impl Variant {
         match self {
             Self::Usual => "",
             Self::Pipelining => " (pipelining)",
+            Self::Boxed => " (boxed)",
             Self::Cached => " (cached)",
         }
     }
@@ -189,8 +193,13 @@ impl Stack {
         }
     }
 
-    const fn with(self, variant: Variant) -> Self {
+    pub(crate) const fn with(self, variant: Variant) -> Self {
         Self { variant, ..self }
+    }
+
+    /// Its program and variant.
+    pub(crate) fn program_name(self) -> String {
+        format!("{}{}", self.program.name(), self.variant.suffix())
     }
 
     pub(crate) fn name(self) -> String {
@@ -198,10 +207,7 @@ impl Stack {
             (Store::None, Program::Ours) => "axum without sessions".to_owned(),
             (Store::None, Program::ActixSession) => "actix-web without sessions".to_owned(),
             (Store::None, Program::Express) => "express without sessions".to_owned(),
-            _ => {
-                let (program, variant) = (self.program.name(), self.variant.suffix());
-                format!("{program}{variant}, {}", self.store.name())
-            }
+            _ => format!("{}, {}", self.program_name(), self.store.name()),
         }
     }
 

@@ -37,7 +37,7 @@ pub enum Writes {
 }
 
 /// What the harness asks of a program:
-/// `STORE [--url URL] [--pipelining] [--cached] [--extend] [--writes HOW] [--micro ..]`.
+/// `STORE [--url URL] [--pipelining] [--boxed] [--cached] [--extend] [--writes HOW] [--micro ..]`.
 #[derive(Clone, Debug)]
 pub struct Args {
     /// Where the sessions are.
@@ -46,6 +46,8 @@ pub struct Args {
     pub url: String,
     /// Whether the store is asked through a client that does not wait for earlier answers.
     pub pipelining: bool,
+    /// Whether the store is called through a trait object.
+    pub boxed: bool,
     /// Whether the library keeps sessions of the store in its own memory.
     pub cached: bool,
     /// Whether each request extends the session.
@@ -79,6 +81,7 @@ impl Args {
             store,
             url: String::new(),
             pipelining: false,
+            boxed: false,
             cached: false,
             extend: false,
             writes: Writes::Usual,
@@ -88,6 +91,7 @@ impl Args {
             match word.as_str() {
                 "--url" => args.url = words.next().expect("a URL after --url"),
                 "--pipelining" => args.pipelining = true,
+                "--boxed" => args.boxed = true,
                 "--cached" => args.cached = true,
                 "--extend" => args.extend = true,
                 "--writes" => {

@@ -8,10 +8,14 @@ use crate::child;
 use crate::options::Options;
 use crate::plot::{Line, Plot};
 use crate::sections::Results;
-use crate::stack::{Program, Stack, Store};
+use crate::stack::{Program, Stack, Store, Variant};
 use crate::table::{Cell, Table};
 
-const CONTENDERS: [Program; 3] = [Program::Limit, Program::Ours, Program::TowerSessions];
+const LIMIT: Stack = Stack::new(Program::Limit, Store::Memory);
+/// The same as far as a library can have it, whose stores are exchanged.
+const BOXED: Stack = LIMIT.with(Variant::Boxed);
+const OURS: Stack = Stack::new(Program::Ours, Store::Memory);
+const TOWER_SESSIONS: Stack = Stack::new(Program::TowerSessions, Store::Memory);
 const SESSIONS: usize = 100_000;
 /// How many sessions are weighed; the table has the last.
 const WEIGHED: [usize; 3] = [10_000, 100_000, 1_000_000];
@@ -27,32 +31,26 @@ pub(crate) fn run(options: &Options) -> Result<Results, String> {
     })
 }
 
-fn contenders(options: &Options) -> impl Iterator<Item = Program> {
-    let chosen = options.programs.clone();
-    CONTENDERS
-        .into_iter()
-        .filter(move |program| chosen.contains(program))
+fn chosen<'a>(options: &Options, stacks: &'a [Stack]) -> impl Iterator<Item = Stack> + 'a {
+    let programs = options.programs.clone();
+    let stacks = stacks.iter().copied();
+    stacks.filter(move |stack| programs.contains(&stack.program))
 }
 
 /// A process of its own for each measurement, so that none inherits another's heap.
 fn measure(
     options: &Options,
-    program: Program,
+    stack: Stack,
     operation: &str,
     sessions: usize,
     threads: usize,
 ) -> Result<Value, String> {
     let micro = [operation, &sessions.to_string(), &threads.to_string()];
-    child::micro(
-        options.pinning,
-        Stack::new(program, Store::Memory),
-        "",
-        micro,
-    )
+    child::micro(options.pinning, stack, "", micro)
 }
 
 /// A contender, an operation, a number of sessions, a number of threads.
-type Case = (Program, &'static str, usize, usize);
+type Case = (Stack, &'static str, usize, usize);
 
 /// Several rounds of several measurements in turn.
 fn rounds(
@@ -64,8 +62,8 @@ fn rounds(
     for round in 0..options.rounds {
         eprintln!("round {}", round + 1);
         for &case in cases {
-            let (program, operation, sessions, threads) = case;
-            let found = measure(options, program, operation, sessions, threads)?;
+            let (stack, operation, sessions, threads) = case;
+            let found = measure(options, stack, operation, sessions, threads)?;
             let found = found[field].as_f64().unwrap_or(f64::NAN);
             samples.entry(case).or_default().push(found);
         }
@@ -83,8 +81,9 @@ fn speed(options: &Options) -> Result<Table, String> {
     let about = format!(
         "{SESSIONS} sessions at random. Nanoseconds for an operation of all threads together, so \
          that two threads which do not disturb one another take half the time of one. A get hands \
-         out the shared record, a set writes a record that is shared with the caller; {} rounds in \
-         turn, medians (least–most), ratios of the same round.",
+         out the shared record, a set writes a record that is shared with the caller. Boxed: the same \
+         map behind a trait object whose futures are allocated, as every store of a library is; {} \
+         rounds in turn, medians (least–most), ratios of the same round.",
         options.rounds
     );
     let columns = [
@@ -92,16 +91,16 @@ fn speed(options: &Options) -> Result<Table, String> {
         "operation",
         "1 thread, ns",
         "against by hand",
+        "against it boxed",
         "2 threads, ns",
         "faster with 2",
     ];
     let mut table = Table::new("Time in memory", &about, &columns);
     let mut kinds = Vec::new();
     for operation in ["get", "set", "touch"] {
-        let stores = contenders(options);
+        let stores = chosen(options, &[LIMIT, BOXED, OURS, TOWER_SESSIONS]);
         // tower-sessions has no touch.
-        let stores =
-            stores.filter(|&store| operation != "touch" || store != Program::TowerSessions);
+        let stores = stores.filter(|&store| operation != "touch" || store != TOWER_SESSIONS);
         kinds.extend(stores.map(|store| (store, operation)));
     }
     let cases = kinds.iter().flat_map(|&(store, operation)| {
@@ -112,12 +111,16 @@ fn speed(options: &Options) -> Result<Table, String> {
         let of = |store, threads| samples.get(&(store, operation, SESSIONS, threads));
         let spread = |threads| Cell::spread(of(store, threads).cloned().unwrap_or_default());
         table.rows.push(vec![
-            Cell::Text(store.name().to_owned()),
+            Cell::Text(store.program_name()),
             Cell::Text(operation.to_owned()),
             spread(1),
             match store {
-                Program::Limit => Cell::None,
-                _ => ratio(of(store, 1), of(Program::Limit, 1)),
+                LIMIT => Cell::None,
+                _ => ratio(of(store, 1), of(LIMIT, 1)),
+            },
+            match store {
+                LIMIT | BOXED => Cell::None,
+                _ => ratio(of(store, 1), of(BOXED, 1)),
             },
             spread(2),
             ratio(of(store, 1), of(store, 2)),
@@ -136,9 +139,9 @@ fn bytes(options: &Options) -> Result<(Table, Plot), String> {
     let columns = ["store", "bytes for a session", "on top of its JSON"];
     let mut table = Table::new("Bytes in memory", &about, &columns);
     let mut lines = Vec::new();
-    for store in contenders(options) {
+    for store in chosen(options, &[LIMIT, OURS, TOWER_SESSIONS]) {
         let mut line = Line {
-            name: store.name().to_owned(),
+            name: store.program_name(),
             points: Vec::new(),
         };
         for sessions in WEIGHED {
@@ -148,11 +151,11 @@ fn bytes(options: &Options) -> Result<(Table, Plot), String> {
             line.points.push((sessions as f64, mebibytes));
             if sessions == many {
                 let json = match store {
-                    Program::Ours => CONTENTS + COOKIE,
+                    OURS => CONTENTS + COOKIE,
                     _ => CONTENTS,
                 };
                 table.rows.push(vec![
-                    Cell::Text(store.name().to_owned()),
+                    Cell::Text(store.program_name()),
                     Cell::Number(found.round()),
                     Cell::Number((found - json as f64).round()),
                 ]);

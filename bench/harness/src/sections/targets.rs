@@ -222,15 +222,22 @@ impl Targets {
                 self.results.median(place, &row)
             };
             let (against, faster) = (time("against by hand"), time("faster with 2"));
+            let boxed = time("against it boxed");
             let what = format!("{operation} against by hand");
             self.hold(target, what, Aim::AtMost(1.3), against);
+            let what = format!("{operation} against by hand behind a trait");
+            self.hold(target, what, Aim::Stated, boxed);
             let what = format!("{operation}, two threads against one");
             self.hold(target, what, Aim::AtLeast(1.8), faster);
         }
         let place = ["memory", "Bytes in memory", "on top of its JSON"];
-        let bytes = self.results.median(place, &[("store", "ours")]);
+        let bytes = |store| self.results.median(place, &[("store", store)]);
+        let (own, limit) = (bytes("ours"), bytes("by hand"));
         let what = "bytes for a session on top of its JSON".to_owned();
-        self.hold(target, what, Aim::AtMost(150.0), bytes);
+        self.hold(target, what, Aim::AtMost(150.0), own);
+        let what = "the same against by hand".to_owned();
+        let against = own.zip(limit).map(|(own, limit)| own / limit);
+        self.hold(target, what, Aim::Stated, against);
         let place = ["growth", "While sessions expire", "with, µs"];
         let stall = self.results.median(place, &[("store", "memory")]);
         let what = "longest operation while the sessions expire, µs".to_owned();

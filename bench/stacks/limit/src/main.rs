@@ -21,7 +21,7 @@ use bench_shared::{Args, Store, measure, serve};
 fn main() {
     let args = Args::parse();
     if let Some(micro) = &args.micro {
-        return measure(micro, &map::Map::new(micro.sessions));
+        return measure(micro, &map::Map::new(micro.sessions, args.boxed));
     }
     serve(async move || match args.store {
         Store::None => Router::new().route("/none", get(async || "0")),
