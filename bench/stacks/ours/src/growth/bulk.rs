@@ -1,8 +1,6 @@
 //! Filling a store, behind its back where that is quicker.
 
 use std::ops::Range;
-#[cfg(feature = "sled")]
-use std::path::Path;
 use std::sync::Arc;
 
 use bench_shared::{Args, Store as Kind, resident};
@@ -14,6 +12,8 @@ use session_redis::RedisStore;
 use super::id;
 #[cfg(feature = "sql")]
 use super::rows::Rows;
+#[cfg(feature = "sled")]
+use super::trees::Trees;
 
 /// A store, and the way into what is behind it.
 pub(crate) struct Bulk {
@@ -25,7 +25,7 @@ enum Behind {
     /// The store alone.
     Memory,
     #[cfg(feature = "sled")]
-    Directory(String),
+    Trees(Trees),
     Redis(MultiplexedConnection),
     #[cfg(feature = "sql")]
     Rows(Rows),
@@ -52,9 +52,8 @@ impl Bulk {
             }
             #[cfg(feature = "sled")]
             Kind::Sled => {
-                let store = session_sled::SledStore::open(&args.url).await;
-                let behind = Behind::Directory(args.url.clone());
-                (Arc::new(store.expect("a directory")), behind)
+                let (store, trees) = Trees::open(&args.url);
+                (Arc::new(store), Behind::Trees(trees))
             }
             #[cfg(not(all(feature = "sql", feature = "sled")))]
             _ => args.unknown_store(),
@@ -75,10 +74,12 @@ impl Bulk {
     /// Writes a record under many ids.
     pub(crate) async fn fill(&self, numbers: Range<usize>, record: &Record) {
         match &self.behind {
+            #[cfg(feature = "sled")]
+            Behind::Trees(trees) => trees.fill(numbers, record).await,
             Behind::Redis(connection) => keys(connection.clone(), numbers, record).await,
             #[cfg(feature = "sql")]
             Behind::Rows(rows) => rows.fill(numbers, record).await,
-            _ => records(&self.store, numbers, record).await,
+            Behind::Memory => records(self.store(), numbers, record).await,
         }
     }
 
@@ -87,7 +88,7 @@ impl Bulk {
         match &self.behind {
             Behind::Memory => resident(),
             #[cfg(feature = "sled")]
-            Behind::Directory(path) => on_disk(Path::new(path)),
+            Behind::Trees(trees) => trees.bytes(),
             Behind::Redis(connection) => used_memory(connection.clone()).await,
             #[cfg(feature = "sql")]
             Behind::Rows(rows) => rows.bytes().await,
@@ -95,22 +96,13 @@ impl Bulk {
     }
 }
 
-/// By the store itself, by several at the same time: some hand each write to another thread.
-async fn records(store: &Arc<dyn Store>, numbers: Range<usize>, record: &Record) {
-    const WRITERS: usize = 4;
-    let mut writers = tokio::task::JoinSet::new();
-    for writer in 0..WRITERS {
-        let (store, cookie, data) = (store.clone(), record.cookie().clone(), record.data());
-        let numbers = numbers.clone().skip(writer).step_by(WRITERS);
-        writers.spawn(async move {
-            for number in numbers {
-                // Each with a text of its own: one that is shared would take no room.
-                let record = Record::new(cookie.clone(), &data);
-                store.set(&id(number), &record).await.expect("stored");
-            }
-        });
+/// By the store itself, each with a text of its own: one that is shared would take no room.
+async fn records(store: &dyn Store, numbers: Range<usize>, record: &Record) {
+    let data = record.data();
+    for number in numbers {
+        let record = Record::new(record.cookie().clone(), &data);
+        store.set(&id(number), &record).await.expect("stored");
     }
-    writers.join_all().await;
 }
 
 async fn keys(mut connection: MultiplexedConnection, numbers: Range<usize>, record: &Record) {
@@ -136,16 +128,4 @@ async fn used_memory(mut connection: MultiplexedConnection) -> f64 {
     let mut lines = text.lines();
     let used = lines.find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok());
     used.expect("Redis says what it uses")
-}
-
-/// The bytes of the files below a directory.
-#[cfg(feature = "sled")]
-fn on_disk(path: &Path) -> f64 {
-    let files = std::fs::read_dir(path).into_iter().flatten().flatten();
-    let sizes = files.map(|file| match file.metadata() {
-        Ok(data) if data.is_dir() => on_disk(&file.path()),
-        Ok(data) => data.len() as f64,
-        Err(_) => 0.0,
-    });
-    sizes.sum()
 }

@@ -6,6 +6,8 @@ mod reads;
 #[cfg(feature = "sql")]
 mod rows;
 mod stall;
+#[cfg(feature = "sled")]
+mod trees;
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -46,8 +48,12 @@ pub(crate) fn measure(args: &Args, micro: &Micro) -> bool {
 
 /// The id of a session by its number. Neighbours are far apart, and SQL can say the same.
 fn id(number: usize) -> SessionId {
-    let scattered = number as u64 * 2_654_435_761 % 4_294_967_296;
+    let scattered = scattered(number);
     SessionId::new(format!("{scattered:010}xxxxxxxxxxxxxxxxxxxxxx")).expect("an id")
+}
+
+fn scattered(number: usize) -> u64 {
+    number as u64 * 2_654_435_761 % 4_294_967_296
 }
 
 async fn growth(args: &Args, sessions: usize) -> serde_json::Value {
