@@ -70,19 +70,34 @@ impl Sessions {
         self.flush_after(operation, done)
     }
 
-    /// The same, without a transaction if `step` can do without one.
-    fn swap_or_write<'a, T>(
+    /// Takes the step that `decide` chooses for the live record under `id` (`None` if there is none),
+    /// without a transaction if it can be taken so.
+    fn take<'a, T>(
         &self,
         operation: &'static str,
         id: &[u8],
         now: End,
-        step: impl Fn(Option<(Times, &[u8])>) -> Option<Step<'a, T>>,
-        work: impl Fn(&View<'_>) -> Outcome<T>,
+        decide: impl Fn(Option<(Times, &[u8])>) -> Step<'a, T>,
     ) -> Result<T> {
-        match swap(&self.records, operation, id, now, step)? {
-            Some(done) => self.flush_after(operation, done),
-            None => self.write(operation, work),
+        if let Some(done) = swap(&self.records, operation, id, now, &decide)? {
+            return self.flush_after(operation, done);
         }
+        self.write(operation, |view| {
+            let live = view.find(id)?.live(now)?;
+            let found = match &live {
+                Some((times, json)) => Some((*times, json.bytes(operation).map_err(Abort)?)),
+                None => None,
+            };
+            let (end, text, answer) = match decide(found) {
+                Step::Leave(answer) => return Ok(answer),
+                Step::Change { end, text, answer } => (end, text, answer),
+            };
+            let (old, json) = found.unzip();
+            if let Some(json) = text.or(json) {
+                store(view, id, old, end, now, json)?;
+            }
+            Ok(answer)
+        })
     }
 
     fn flush_after<T>(&self, operation: &'static str, done: T) -> Result<T> {
@@ -112,16 +127,19 @@ impl Sessions {
             self.now(),
         );
         let json = record.json().as_bytes();
-        self.swap_or_write(
-            "set",
-            id,
-            now,
-            |live| live.map(|_| Step::Write(end, json, ())),
-            |view| {
+        let written = swap(&self.records, "set", id, now, |_| Step::Change {
+            end,
+            text: Some(json),
+            answer: (),
+        })?;
+        // What nobody can decode is written over.
+        if written.is_none() {
+            self.transact("set", |view| {
                 let old = view.find(id)?.times();
                 store(view, id, old, end, now, json)
-            },
-        )
+            })?;
+        }
+        self.flush_after("set", ())
     }
 
     pub(crate) fn destroy(&self, id: &SessionId) -> Result<()> {
@@ -138,26 +156,15 @@ impl Sessions {
             self.end(cookie.expires()),
             self.now(),
         );
-        self.swap_or_write(
-            "touch",
-            id,
-            now,
-            |live| {
-                Some(match live {
-                    None => Step::Leave(Touched::Missing),
-                    Some((times, _)) if times.end == end => Step::Leave(Touched::Touched),
-                    Some(_) => Step::Move(end, Touched::Touched),
-                })
+        self.take("touch", id, now, |live| match live {
+            None => Step::Leave(Touched::Missing),
+            Some((times, _)) if times.end == end => Step::Leave(Touched::Touched),
+            Some(_) => Step::Change {
+                end,
+                text: None,
+                answer: Touched::Touched,
             },
-            |view| {
-                let Some((old, json)) = view.find(id)?.live(now)? else {
-                    return Ok(Touched::Missing);
-                };
-                let json = json.bytes("touch").map_err(Abort)?;
-                store(view, id, Some(old), end, now, json)?;
-                Ok(Touched::Touched)
-            },
-        )
+        })
     }
 
     pub(crate) fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
@@ -180,28 +187,15 @@ impl Sessions {
     pub(crate) fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
         let (id, end, now) = (id.as_str().as_bytes(), self.end(new.expires()), self.now());
         let (old, new) = (old.json().as_bytes(), new.json().as_bytes());
-        self.swap_or_write(
-            "replace",
-            id,
-            now,
-            |live| {
-                Some(match live {
-                    None => Step::Leave(Replaced::Missing),
-                    Some((_, json)) if json != old => Step::Leave(Replaced::Conflict),
-                    Some(_) => Step::Write(end, new, Replaced::Replaced),
-                })
+        self.take("replace", id, now, |live| match live {
+            None => Step::Leave(Replaced::Missing),
+            Some((_, json)) if json != old => Step::Leave(Replaced::Conflict),
+            Some(_) => Step::Change {
+                end,
+                text: Some(new),
+                answer: Replaced::Replaced,
             },
-            |view| {
-                let Some((times, json)) = view.find(id)?.live(now)? else {
-                    return Ok(Replaced::Missing);
-                };
-                if json.bytes("replace").map_err(Abort)? != old {
-                    return Ok(Replaced::Conflict);
-                }
-                store(view, id, Some(times), end, now, new)?;
-                Ok(Replaced::Replaced)
-            },
-        )
+        })
     }
 
     /// All records less those that are over. The second are counted before and after: as their

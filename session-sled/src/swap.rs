@@ -9,14 +9,15 @@ use sled::Tree;
 use crate::error::failed;
 use crate::layout::{End, Times, parse_value, write_value};
 
-/// What is to become of a live record, and the answer to whoever asked.
+/// What is to become of the record under an id, and the answer to whoever asked.
 pub(crate) enum Step<'a, T> {
-    /// Nothing.
     Leave(T),
-    /// It gets another end.
-    Move(End, T),
-    /// It gets another end and another text.
-    Write(End, &'a [u8], T),
+    /// It gets another end, and another text unless that stays as it is.
+    Change {
+        end: End,
+        text: Option<&'a [u8]>,
+        answer: T,
+    },
 }
 
 /// Takes the step that `decide` chooses for the live record under `id` (`None` if there is none), as
@@ -27,7 +28,7 @@ pub(crate) fn swap<'a, T>(
     operation: &'static str,
     id: &[u8],
     now: End,
-    decide: impl Fn(Option<(Times, &[u8])>) -> Option<Step<'a, T>>,
+    decide: impl Fn(Option<(Times, &[u8])>) -> Step<'a, T>,
 ) -> Result<Option<T>, Error> {
     let error = |error| failed(operation, error);
     loop {
@@ -37,13 +38,9 @@ pub(crate) fn swap<'a, T>(
             Some(Ok(_)) | None => None,
             Some(Err(_)) => return Ok(None),
         };
-        let Some(step) = decide(found) else {
-            return Ok(None);
-        };
-        let (end, text, answer) = match step {
+        let (end, text, answer) = match decide(found) {
             Step::Leave(answer) => return Ok(Some(answer)),
-            Step::Move(end, answer) => (end, None, answer),
-            Step::Write(end, text, answer) => (end, Some(text), answer),
+            Step::Change { end, text, answer } => (end, text, answer),
         };
         let Some((times, json)) = found.filter(|(times, _)| times.filed <= end && end.is_live(now))
         else {
