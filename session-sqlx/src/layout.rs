@@ -75,8 +75,7 @@ impl Schema {
             .with_default_ttl(Some(Duration::from_secs(86_400)));
         let base = match database {
             Database::MySql => base.with_max_record_bytes(4 << 20),
-            Database::Postgres => base.with_get_and_touch(),
-            Database::Sqlite => base,
+            Database::Postgres | Database::Sqlite => base.with_get_and_touch(),
         };
         match self {
             Self::Native => base.with_max_id_bytes(255),

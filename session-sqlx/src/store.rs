@@ -31,8 +31,10 @@ const MIGRATE: &str = "migrate";
 /// Each of `get`, `set`, `destroy`, `touch`, `create`, `replace`, `length` and `clear`, and on
 /// PostgreSQL `get_and_touch`, is one statement, and one round trip once the connection knows it;
 /// preparing it takes another one.
-/// There is no transaction and no ping before or after. `replace` needs to look a second time on
-/// SQLite alone, where nothing was written: there is no trip to make. `sweep` asks a second time
+/// There is no transaction and no ping before or after. On SQLite, where there is no trip to make,
+/// `replace` looks a second time if nothing was written, and `get_and_touch` if nothing was due; with
+/// a [`touch_after`](session_core::Renewal::touch_after) the latter looks before it writes, so that
+/// most reads do not wait for whoever writes. `sweep` asks a second time
 /// whether anything is left if it removed as many as it was allowed to. `all` and `ids` take one
 /// for each page.
 ///
@@ -356,14 +358,22 @@ impl Store for SqlxStore {
             capabilities,
             layout,
             clock,
+            dialect,
             ..
         } = &*self.0;
         let Some(statement) = &statements.get_and_touch else {
             return Err(Error::unsupported(OPERATION));
         };
         self.check_id(OPERATION, id)?;
-        let start = renewal.json_start();
         let latest = renewal.latest_due(capabilities.default_ttl);
+        if dialect.looks_first && latest.is_some() {
+            let found = self.get(id).await?;
+            let due = |record: &Record| renewal.applies_to(record, capabilities.default_ttl);
+            if !found.as_ref().is_some_and(due) {
+                return Ok(found.map(|record| (record, Renewed::Left)));
+            }
+        }
+        let start = renewal.json_start();
         let values = Values {
             id: id.as_str(),
             start: &start,
@@ -375,16 +385,18 @@ impl Store for SqlxStore {
             binary: layout.binary,
             ..Values::default()
         };
-        let answer = match backend.ask(statement, values).await {
+        let row = match backend.ask(statement, values).await {
             // What cannot be written (a full disk, a replica) can still be read.
-            Err(failure) if failure.reason().is_some() => {
-                let found = self.get(id).await?;
-                return Ok(found.map(|record| (record, Renewed::Left)));
-            }
-            answer => answer.map_err(|failure| failure.of(OPERATION))?,
+            Err(failure) if failure.reason().is_some() => None,
+            Err(failure) => return Err(failure.of(OPERATION)),
+            Ok(answer) => match answer.rows.into_iter().next() {
+                None if !dialect.looks_first => return Ok(None),
+                row => row,
+            },
         };
-        let Some(row) = answer.rows.into_iter().next() else {
-            return Ok(None);
+        let Some(row) = row else {
+            let found = self.get(id).await?;
+            return Ok(found.map(|record| (record, Renewed::Left)));
         };
         let renewed = match row.id {
             Some(_) => Renewed::Touched,

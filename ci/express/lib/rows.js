@@ -17,8 +17,8 @@ export function inProcess(probe) {
 
 /**
  * Rows on a server or in a file: `{ text, json, left, extends }` by id. `left` is milliseconds;
- * `extends` says which sessions our store extends and express-session's does not: those that end
- * with the `browser`, or those that were `read` and nothing else.
+ * `extends` says which sessions our store extends and express-session's does not: those that were
+ * `read` and nothing else, and those that end with the `browser`.
  */
 export async function outside(url) {
   switch (url.split(":")[0]) {
@@ -32,7 +32,7 @@ export async function outside(url) {
           return text && { text, left };
         },
         write: (id, text, left) => client.set(`sess:${id}`, text, { PX: left }),
-        extends: "read",
+        extends: ["read"],
         close: () => client.close(),
       });
     }
@@ -53,7 +53,7 @@ export async function outside(url) {
             `insert into session (sid, sess, expire) values ($1, $2::json, localtimestamp + $3 * interval '1 ms')`,
             [id, text, left],
           ),
-        extends: "read",
+        extends: ["read"],
         close: () => ended(client),
       });
     }
@@ -95,7 +95,7 @@ export async function outside(url) {
         write: async (id, text, left) => {
           client.prepare(`insert into sessions (sid, sess, ${column}) values (?, ?, ?)`).run(id, text, insert(left));
         },
-        extends: preset === "connect-sqlite3" ? "browser" : null,
+        extends: preset === "connect-sqlite3" ? ["read", "browser"] : ["read"],
         close: async () => client.close(),
       });
     }
@@ -118,7 +118,7 @@ async function ended(pool) {
   await closed;
 }
 
-function reader({ read, extends: more = null, ...rest }) {
+function reader({ read, extends: more = [], ...rest }) {
   return {
     ...rest,
     async texts(ids) {

@@ -238,7 +238,8 @@ class World {
         continue;
       }
       const extended =
-        other?.extends === "read" ? story.ended === "unset" : other?.extends === "browser" && !other.json.cookie.expires;
+        (other?.extends?.includes("read") && story.ended === "unset") ||
+        (other?.extends?.includes("browser") && !other.json.cookie.expires);
       if (rust && own && extended && node && other.left > node.left + this.slack) {
         // Its end has moved here, and with express-session it has not.
         this.parted = true;

@@ -23,8 +23,12 @@ pub(crate) struct Dialect {
     pub(crate) create: &'static str,
     pub(crate) replace: &'static str,
     pub(crate) sweep: &'static str,
-    /// Reads, and touches what is due, in one statement.
+    /// Touches what is due and reads it, in one statement. A third column that is not null says that
+    /// the row was touched.
     pub(crate) get_and_touch: Option<&'static str>,
+    /// That statement waits for other writers and says nothing of rows that are not due: where they
+    /// may be many it comes second, and a look at the row first.
+    pub(crate) looks_first: bool,
     /// What comes first in a migration.
     pub(crate) lock: Option<&'static str>,
     /// Asks whether there is the index of expiries, where creating it would stop others although it

@@ -25,6 +25,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
               WHERE {sid} = {id} AND {live}",
     sweep: "DELETE FROM {table} WHERE NOT ({live}) LIMIT {limit}",
     get_and_touch: None,
+    looks_first: false,
     lock: None,
     indexed: None,
     // The greatest of no ids has the column's collation, too. The default ones ignore case.

@@ -34,6 +34,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
          SELECT {end out}, {data out}, NULL::bytea FROM {table} \
          WHERE {sid} = {id} AND {live} AND NOT EXISTS (SELECT 1 FROM session_sqlx_touched)",
     ),
+    looks_first: false,
     lock: Some(LOCK),
     // IF NOT EXISTS takes the table's lock before it looks. Another schema's table may have an index
     // of the same name.

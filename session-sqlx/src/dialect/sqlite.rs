@@ -17,7 +17,13 @@ pub(crate) const DIALECT: Dialect = Dialect {
               WHERE {sid} = {id} AND {live} AND {same}",
     sweep: "DELETE FROM {table} WHERE {sid} IN \
             (SELECT {sid} FROM {table} WHERE NOT ({live}) LIMIT {limit})",
-    get_and_touch: None,
+    // A row that is not due is read by the next question, as in `replace`.
+    get_and_touch: Some(
+        "UPDATE {table} SET {end} = {end in} \
+         WHERE {sid} = {id} AND {live} AND {due} AND {starts} \
+         RETURNING {end out}, {data out}, {sid}",
+    ),
+    looks_first: true,
     lock: None,
     indexed: None,
     exact: None,
@@ -38,6 +44,7 @@ pub(crate) const NATIVE: Layout = Layout {
              ({sid} BLOB NOT NULL PRIMARY KEY, {json} BLOB NOT NULL, {end} INTEGER NOT NULL)",
     index: Some("CREATE INDEX IF NOT EXISTS {schema.}{index} ON {bare table} ({end})"),
     end_out: "iif(typeof({end}) = 'integer', {end}, NULL)",
+    starts: "substr({json}, 1, length({start})) = {start}",
     ..PLAIN
 };
 
@@ -70,6 +77,7 @@ pub(crate) const BETTER_SQLITE3: Layout = Layout {
     end_in: "strftime('%Y-%m-%dT%H:%M:%fZ', {expires} / 1000.0, 'unixepoch')",
     end_out: "CAST(round((julianday({end}) - 2440587.5) * 86400000.0) AS INTEGER)",
     live: "ifnull(round((julianday({end}) - 2440587.5) * 86400000.0) > {now}, 1)",
+    due: "round((julianday({end}) - 2440587.5) * 86400000.0) <= {latest}",
     last: 253_402_300_799_999,
     ..NATIVE
 };

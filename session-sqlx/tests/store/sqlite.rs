@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_core::{ErrorKind, Store};
+use session_core::{Clock, Data, ErrorKind, Record, Renewal, Renewed, SessionCookie, Store};
 use session_sqlx::{Database, Schema, SqlxStore};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
@@ -36,6 +36,43 @@ async fn a_store_waits_for_a_lock_and_says_so_when_that_takes_too_long() {
     other.execute("ROLLBACK").await.unwrap();
     other.close().await.unwrap();
     assert!(waiting.await.unwrap());
+}
+
+/// Both read what they cannot extend; where few sessions are due, only those wait.
+#[tokio::test]
+async fn a_read_that_extends_waits_for_a_lock_only_where_it_has_to() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let rows = rows(Database::Sqlite, Schema::Native);
+    let patient = open(&rows).await;
+    let now = Clock::system().now();
+    let mut cookie = SessionCookie::new();
+    cookie.set_max_age(Some(HOUR), now);
+    let (x, record) = (id("x"), Record::new(cookie, &Data::new()));
+    patient.set(&x, &record).await.unwrap();
+    let options: SqliteConnectOptions = rows.url.parse().unwrap();
+    let mut other = options.clone().connect().await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+
+    let later = |after| Renewal::new(Some(HOUR), now + after);
+    let seldom = later(HOUR / 4).touch_after(HOUR / 2);
+    let found = timeout(Duration::from_secs(3), patient.get_and_touch(&x, &seldom));
+    let (found, renewed) = found.await.unwrap().unwrap().unwrap();
+    assert_eq!((found.json(), renewed), (record.json(), Renewed::Left));
+
+    let hasty = builder(&rows)
+        .connect_with(options.busy_timeout(Duration::from_millis(20)))
+        .unwrap();
+    let due = [later(HOUR / 4), later(HOUR * 3 / 4).touch_after(HOUR / 2)];
+    for due in &due {
+        let (found, renewed) = hasty.get_and_touch(&x, due).await.unwrap().unwrap();
+        assert_eq!((found.json(), renewed), (record.json(), Renewed::Left));
+    }
+    other.execute("ROLLBACK").await.unwrap();
+    for due in &due {
+        let (found, renewed) = hasty.get_and_touch(&x, due).await.unwrap().unwrap();
+        assert_eq!(renewed, Renewed::Touched);
+        assert_eq!(found.expires(), due.cookie().expires());
+    }
 }
 
 /// Whoever went away has left a thread behind that waits for the file.
