@@ -1,41 +1,27 @@
 #![doc = include_str!("../README.md")]
 
-mod capabilities;
-mod clock;
-mod contention;
-mod cookie;
-mod data;
-mod date;
-mod error;
-mod exchange;
-mod id;
+// Four floors; each knows those above it in this list, and none below.
+mod format;
 mod lifecycle;
-mod options;
-mod outcome;
-mod record;
-mod renewal;
-mod request;
-mod secrets;
 mod session;
 mod store;
-mod sweeper;
-#[cfg(test)]
-mod vectors;
 
-pub use capabilities::Capabilities;
-pub use clock::Clock;
-pub use cookie::{CookieOptions, Priority, SameSite, SameSiteOption, SecureOption, SessionCookie};
-pub use data::Data;
-pub use error::{Error, ErrorKind, Result};
-pub use exchange::{Exchange, Unfinished};
-pub use id::SessionId;
+pub use format::clock::Clock;
+pub use format::cookie::{
+    CookieOptions, Priority, SameSite, SameSiteOption, SecureOption, SessionCookie,
+};
+pub use format::data::Data;
+pub use format::error::{Error, ErrorKind, Result};
+pub use format::id::SessionId;
+pub use format::record::{Record, StoredExpiry};
+pub use format::secrets::Secrets;
 pub use lifecycle::Lifecycle;
-pub use options::{OnConflict, OnStoreError, SessionOptions, Unset};
-pub use outcome::Outcome;
-pub use record::{Record, StoredExpiry};
-pub use renewal::{Renewal, Renewed};
-pub use request::{Connection, RequestHead};
-pub use secrets::Secrets;
+pub use lifecycle::exchange::{Exchange, Unfinished};
+pub use lifecycle::options::{OnConflict, OnStoreError, SessionOptions, Unset};
+pub use lifecycle::outcome::Outcome;
+pub use lifecycle::request::{Connection, RequestHead};
 pub use session::Session;
+pub use store::capabilities::Capabilities;
+pub use store::renewal::{Renewal, Renewed};
+pub use store::sweeper::Sweeper;
 pub use store::{Created, Replaced, Store, StoreStream, Swept, Touched};
-pub use sweeper::Sweeper;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::Result;
-use crate::data::Data;
+use crate::format::data::Data;
 
 /// Makes the new value of a key, which is named first, from its old one, both as JSON.
 pub(crate) type UpdateFn = dyn Fn(&str, Option<&str>) -> Result<Arc<str>> + Send + Sync;

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::data::{Data, decode_value, encode_value};
+use crate::format::data::{Data, decode_value, encode_value};
 use crate::lifecycle::{Config, Origin};
 use crate::{Error, ErrorKind, Result, SessionCookie, SessionId};
 use edits::Edit;

@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::edits::{Edit, Edits};
-use crate::data::Data;
+use crate::format::data::Data;
 use crate::{Record, SessionCookie, SessionId};
 
 /// A request that takes longer is slow: its session lasts from its end on, as in express-session.

@@ -1,7 +1,7 @@
 //! How a session's changes reach the store.
 
-use crate::data::Data;
-use crate::options::OnConflict;
+use crate::format::data::Data;
+use crate::lifecycle::options::OnConflict;
 use crate::session::state::{Draft, Retired};
 use crate::session::{Phase, Shared};
 use crate::{Created, Error, ErrorKind, Record, Replaced, Result, SessionId};

@@ -4,8 +4,8 @@ use std::ops::Range;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use smallvec::SmallVec;
 
-use crate::cookie::{named_values, with_decoded};
-use crate::secrets::{Secrets, Signed};
+use crate::format::cookie::{named_values, with_decoded};
+use crate::format::secrets::{Secrets, Signed};
 
 /// How much is known of the connection that a request came over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -10,7 +10,7 @@ use super::row::{number_to_millis, read_expires};
 use super::scalar::Scalar;
 use super::{Millis, Priority, SameSite, SessionCookie, shared};
 use crate::Result;
-use crate::clock::{duration_to_millis, to_millis};
+use crate::format::clock::{duration_to_millis, to_millis};
 
 /// Whether new sessions' cookies are for secure connections only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

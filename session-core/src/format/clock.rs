@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use crate::date::MAX_MILLIS;
+use crate::format::date::MAX_MILLIS;
 
 /// The wall clock that a lifecycle and a client-side store read.
 ///

@@ -8,7 +8,7 @@ use super::attributes::Attributes;
 use super::millis::Millis;
 use super::scalar::Scalar;
 use super::{SessionCookie, shared};
-use crate::date;
+use crate::format::date;
 
 /// Reads the cookie of a stored session, tolerating every form that Node has been seen to write
 /// or to accept. What Node would choke on later (a text as `originalMaxAge`) counts as absent, a

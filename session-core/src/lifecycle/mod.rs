@@ -1,12 +1,20 @@
+//! What happens to a session in the course of a request.
+
+pub(crate) mod contention;
+pub(crate) mod exchange;
+pub(crate) mod options;
+pub(crate) mod outcome;
+pub(crate) mod request;
+
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::contention::Contention;
-use crate::cookie::{Template, is_token};
-use crate::exchange::Exchange;
-use crate::options::CookieSource;
-use crate::request::{NamedCookies, OwnedHead, path_matches};
-use crate::secrets::{Signature, Signed};
+use crate::format::cookie::{Template, is_token};
+use crate::format::secrets::{Signature, Signed};
+use crate::lifecycle::contention::Contention;
+use crate::lifecycle::exchange::Exchange;
+use crate::lifecycle::options::CookieSource;
+use crate::lifecycle::request::{NamedCookies, OwnedHead, path_matches};
 use crate::session::{Phase, Shared, State};
 use crate::{
     Capabilities, Clock, Error, Renewal, RequestHead, Result, Session, SessionCookie, SessionId,

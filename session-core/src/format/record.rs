@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::clock::{from_millis, to_millis};
+use crate::format::clock::{from_millis, to_millis};
 use crate::{Data, Result, SessionCookie};
 
 /// What a store keeps for a session: express-session's JSON and the time at which it ends.
@@ -334,8 +334,8 @@ mod tests {
             1,
             -1,
             -5_000,
-            crate::date::MAX_MILLIS,
-            -crate::date::MAX_MILLIS,
+            crate::format::date::MAX_MILLIS,
+            -crate::format::date::MAX_MILLIS,
         ] {
             let time = from_millis(millis);
             assert_eq!(StoredExpires::new(time).unwrap().millis(), millis);

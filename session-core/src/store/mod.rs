@@ -1,3 +1,9 @@
+//! The contract between sessions and a backend.
+
+pub(crate) mod capabilities;
+pub(crate) mod renewal;
+pub(crate) mod sweeper;
+
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;

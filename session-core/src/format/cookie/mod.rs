@@ -10,8 +10,9 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
-use crate::clock::{duration_to_millis, from_millis, to_millis};
-use crate::{Error, ErrorKind, Result, date};
+use crate::format::clock::{duration_to_millis, from_millis, to_millis};
+use crate::format::date;
+use crate::{Error, ErrorKind, Result};
 use attributes::{Attribute, Attributes, JsonObject, SameSiteForm, SecureForm};
 use http::HeaderValue;
 use millis::Millis;

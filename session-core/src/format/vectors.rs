@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::cookie::encode_component;
-use crate::date::parse_iso;
+use crate::format::cookie::encode_component;
+use crate::format::date::parse_iso;
 use crate::{
     Clock, Connection, CookieOptions, Data, ErrorKind, Record, RequestHead, Secrets, SessionCookie,
     SessionId, StoredExpiry,
@@ -84,11 +84,14 @@ struct Load {
 }
 
 fn vectors() -> Vectors {
-    serde_json::from_str(include_str!("../tests/fixtures/express-session-1.19.json")).unwrap()
+    serde_json::from_str(include_str!(
+        "../../tests/fixtures/express-session-1.19.json"
+    ))
+    .unwrap()
 }
 
 fn now(vectors: &Vectors) -> SystemTime {
-    crate::clock::from_millis(parse_iso(&vectors.clock).unwrap())
+    crate::format::clock::from_millis(parse_iso(&vectors.clock).unwrap())
 }
 
 fn signed(secrets: &Secrets, sid: &str) -> String {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use http::HeaderValue;
 
-use crate::options::{OnStoreError, Unset};
+use crate::lifecycle::options::{OnStoreError, Unset};
 use crate::session::{Phase, Shared, State};
 use crate::{Error, ErrorKind, Outcome, Record, Renewed, Result, Session, SessionId, Touched};
 

@@ -1,4 +1,4 @@
-use crate::date;
+use crate::format::date;
 
 /// What JavaScript keeps in `originalMaxAge` and `expires`: milliseconds, or one of its several
 /// ways to have none, which Node writes back as it read them.
