@@ -1,11 +1,18 @@
 #![doc = include_str!("../README.md")]
 
-// Four floors; each knows those above it in this list, and none below.
+// Each floor knows those above it in this list, and none below.
+mod context;
 mod format;
 mod lifecycle;
 mod session;
 mod store;
+#[cfg(test)]
+mod vectors;
 
+pub use context::options::{
+    FormerCookie, OnConflict, OnEnded, OnStoreError, SessionOptions, Unset,
+};
+pub use context::request::{Connection, RequestHead};
 pub use format::clock::Clock;
 pub use format::cookie::{
     CookieOptions, Priority, SameSite, SameSiteOption, SecureOption, SessionCookie,
@@ -17,9 +24,7 @@ pub use format::record::{Record, StoredExpiry};
 pub use format::secrets::Secrets;
 pub use lifecycle::Lifecycle;
 pub use lifecycle::exchange::{Exchange, Unfinished};
-pub use lifecycle::options::{OnConflict, OnStoreError, SessionOptions, Unset};
 pub use lifecycle::outcome::Outcome;
-pub use lifecycle::request::{Connection, RequestHead};
 pub use session::Session;
 pub use store::capabilities::Capabilities;
 pub use store::renewal::{Renewal, Renewed};

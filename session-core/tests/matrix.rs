@@ -7,7 +7,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{ALL, ONE_STEP, Recorder, Visitor};
+use common::{ALL, Recorder, Visitor};
 use session_core::{Capabilities, CookieOptions, Lifecycle, SessionOptions};
 
 #[derive(Debug)]
@@ -126,16 +126,6 @@ fn conditional(row: &Row) -> [String; 4] {
 fn the_matrix_of_express_session_on_a_store_with_all_capabilities() {
     for row in &MATRIX {
         assert_eq!(measure(ALL, row), conditional(row), "{row:?}");
-    }
-}
-
-#[test]
-fn the_matrix_of_express_session_on_a_store_that_touches_as_it_reads() {
-    for row in &MATRIX {
-        let read = if row.resave { "get" } else { "get_and_touch" };
-        let expected =
-            conditional(row).map(|calls| calls.replace(" touch", "").replace("get", read));
-        assert_eq!(measure(ONE_STEP, row), expected, "{row:?}");
     }
 }
 

@@ -29,7 +29,7 @@ pub enum ErrorKind {
     /// Somebody else changed the session, and the two changes could not be brought together.
     /// HTTP 409.
     Conflict,
-    /// The session is not there any more: destroyed, regenerated or expired.
+    /// The session is not there any more: destroyed, regenerated or expired. HTTP 401.
     Missing,
     /// The configuration cannot work; the message says what to change.
     Config,
@@ -38,6 +38,38 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Whether it says that nothing was done.
+    pub(crate) fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            Self::Unsupported
+                | Self::InvalidId
+                | Self::TooLarge
+                | Self::Decode
+                | Self::Encode
+                | Self::ReservedKey
+                | Self::Config
+        )
+    }
+
+    /// The HTTP status that answers a request which failed with an error of this kind.
+    ///
+    /// | kind | status |
+    /// |---|---|
+    /// | [`Unavailable`](Self::Unavailable), [`Timeout`](Self::Timeout) | 503 |
+    /// | [`Conflict`](Self::Conflict) | 409 |
+    /// | [`Missing`](Self::Missing) | 401: the visitor was signed out meanwhile |
+    /// | all others | 500 |
+    #[must_use]
+    pub fn status(self) -> http::StatusCode {
+        match self {
+            Self::Unavailable | Self::Timeout => http::StatusCode::SERVICE_UNAVAILABLE,
+            Self::Conflict => http::StatusCode::CONFLICT,
+            Self::Missing => http::StatusCode::UNAUTHORIZED,
+            _ => http::StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
     fn text(self) -> &'static str {
         match self {
             Self::Unavailable => "the session store is unavailable",
@@ -128,16 +160,11 @@ impl Error {
         self.0.operation
     }
 
-    /// The HTTP status that answers a request which failed with this error: 503 for
-    /// [`Unavailable`](ErrorKind::Unavailable) and [`Timeout`](ErrorKind::Timeout), 409 for
-    /// [`Conflict`](ErrorKind::Conflict), 500 otherwise.
+    /// The HTTP status that answers a request which failed with this error: see
+    /// [`ErrorKind::status`].
     #[must_use]
     pub fn status(&self) -> http::StatusCode {
-        match self.kind() {
-            ErrorKind::Unavailable | ErrorKind::Timeout => http::StatusCode::SERVICE_UNAVAILABLE,
-            ErrorKind::Conflict => http::StatusCode::CONFLICT,
-            _ => http::StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        self.kind().status()
     }
 
     /// Puts what was being done before the message.

@@ -5,8 +5,7 @@ pub(crate) mod cookie;
 pub(crate) mod data;
 pub(crate) mod date;
 pub(crate) mod error;
+pub(crate) mod facts;
 pub(crate) mod id;
 pub(crate) mod record;
 pub(crate) mod secrets;
-#[cfg(test)]
-mod vectors;

@@ -1,13 +1,16 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
 
 use http::HeaderValue;
 
-use crate::lifecycle::options::{OnStoreError, Unset};
+use super::outcome::Outcome;
+use super::policy::{Action, Plan, Reply, Rules, Situation, plan, reply};
+use crate::context::limit::within;
+use crate::context::options::{OnEnded, OnStoreError, Unset};
+use crate::format::facts::Moved;
 use crate::session::{Phase, Shared, State};
-use crate::{Error, ErrorKind, Outcome, Record, Renewed, Result, Session, SessionId, Touched};
+use crate::{Error, ErrorKind, Record, Result, Session, SessionCookie, SessionId, Touched};
 
 /// One request and its response, as the session sees them.
 ///
@@ -16,7 +19,7 @@ use crate::{Error, ErrorKind, Outcome, Record, Renewed, Result, Session, Session
 #[derive(Clone)]
 pub struct Exchange(Arc<Shared>);
 
-/// An exchange whose session could not be saved, removed or touched.
+/// An exchange whose session could not be saved or removed.
 #[derive(Debug)]
 pub struct Unfinished {
     /// Why.
@@ -32,17 +35,7 @@ impl From<Unfinished> for Error {
     }
 }
 
-/// What is left to do with a live session at the end of its request.
-#[derive(Debug, PartialEq, Eq)]
-enum Work {
-    Nothing,
-    /// A new session is not saved, because its cookie could not be sent.
-    Withhold,
-    Touch,
-    Write,
-    /// The old id of a session that was regenerated and saved is still in the store.
-    Retire,
-}
+type Cookies = Vec<HeaderValue>;
 
 impl Exchange {
     pub(crate) fn new(shared: Shared) -> Self {
@@ -59,10 +52,13 @@ impl Exchange {
     /// and sessions are not loaded [lazily](crate::SessionOptions::lazy).
     #[must_use]
     pub fn loads_first(&self) -> bool {
-        !self.0.config.options.lazy && self.0.cookie_id().is_some()
+        !self.0.config.options.lazy && !self.0.signed().is_empty()
     }
 
     /// Loads the session without handing it out.
+    ///
+    /// Of several cookies of the name, the first one counts whose signature holds and whose session
+    /// is stored.
     ///
     /// # Errors
     ///
@@ -75,29 +71,14 @@ impl Exchange {
         if shared.state().phase != Phase::NotLoaded {
             return Ok(());
         }
-        let asked = shared.config.clock().now();
-        let found = match shared.cookie_id() {
-            Some(id) => self.read(id).await,
-            None => Ok(None),
-        };
-        let found = match found {
-            Err(error) if matches!(error.kind(), ErrorKind::Decode | ErrorKind::InvalidId) => {
-                tracing::warn!(%error, "a stored session cannot be read; starting a new one");
-                Ok(None)
-            }
-            found => found,
-        };
+        let found = self.find().await;
         let cookie = match &found {
             Ok(None) => shared.late_cookie(),
             _ => None,
         };
         let mut state = shared.state();
         match found {
-            Ok(Some((record, renewed))) => {
-                state.id = shared.cookie_id().cloned();
-                state.adopt(record);
-                state.moved = (renewed == Renewed::Touched).then_some(asked);
-            }
+            Ok(Some((id, record))) => state.adopt(id, record),
             Ok(None) => state.start_live(cookie),
             Err(error) if self.is_lenient() => {
                 tracing::warn!(%error, "the session store failed; serving without a session");
@@ -108,12 +89,43 @@ impl Exchange {
         Ok(())
     }
 
-    /// Reads the session, and touches it on the way where that takes no step of its own.
-    async fn read(&self, id: &SessionId) -> Result<Option<(Record, Renewed)>> {
-        let store = self.0.config.store();
-        match self.0.config.renewal() {
-            Some(renewal) => store.get_and_touch(id, &renewal).await,
-            None => Ok(store.get(id).await?.map(|record| (record, Renewed::Left))),
+    /// The stored session that the request's cookies lead to.
+    async fn find(&self) -> Result<Option<(SessionId, Record)>> {
+        let config = &*self.0.config;
+        for signed in self.0.signed() {
+            let id = &signed.id;
+            while let Some(untold) = config.unsettled.take_successor_of(id) {
+                if let Err(error) = config.settle(&untold).await {
+                    config.unsettled.add(untold);
+                    return Err(error);
+                }
+            }
+            match config.store().get(id).await {
+                // Its session has gone on under another id, which nobody learns from the old one.
+                Ok(Some(record)) if Moved::read(&record).is_some() => {}
+                Ok(Some(record)) => {
+                    self.settle_any().await;
+                    return Ok(Some((id.clone(), record)));
+                }
+                Ok(None) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::Decode | ErrorKind::InvalidId) => {
+                    tracing::warn!(%error, "a stored session cannot be read; starting a new one");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.settle_any().await;
+        Ok(None)
+    }
+
+    /// Finishes what some request before this one has left half done. The store has just answered.
+    async fn settle_any(&self) {
+        let config = &*self.0.config;
+        if let Some(untold) = config.unsettled.take_any()
+            && let Err(error) = config.settle(&untold).await
+        {
+            tracing::warn!(%error, "an interrupted change of a session's id is not finished yet");
+            config.unsettled.add(untold);
         }
     }
 
@@ -133,7 +145,7 @@ impl Exchange {
             self.load().await?;
             phase = shared.state().phase;
         }
-        Ok((phase != Phase::Unavailable).then(|| Session(Arc::clone(shared))))
+        Ok((phase != Phase::Unavailable).then(|| Session::of(shared)))
     }
 
     /// Ends the exchange if that does not need the store: most requests without a session, and
@@ -145,42 +157,29 @@ impl Exchange {
         if state.finished {
             return Some(Outcome::default());
         }
-        let none = [None, None];
         let cookies = match state.phase {
-            Phase::NotLoaded => (!self.saves_new() || shared.cookie_id().is_some()).then_some(none),
-            Phase::Gone | Phase::Unavailable => Some(none),
-            Phase::Live if self.is_new(&state) => self.is_idle_new(&state).then_some(none),
+            Phase::NotLoaded if self.saves_new() && shared.signed().is_empty() => return None,
+            Phase::NotLoaded | Phase::Unavailable => Cookies::new(),
+            Phase::Gone if self.fails_if_lost(&state) => return None,
+            Phase::Gone => Cookies::new(),
             Phase::Live => {
                 // Another task may be saving the session, and then this waits for it.
                 let _io = shared.io.try_lock()?;
-                match self.work(&state) {
-                    // A cookie that cannot be sent is an error for `finish` to tell.
-                    Work::Nothing => self.cookies(&mut state, &Work::Nothing).ok(),
-                    _ => None,
+                let plan = self.plan(&state);
+                if plan.action == Action::Withhold && !state.has_remains() {
+                    self.warn_withheld();
+                } else if plan.action != Action::Nothing {
+                    return None;
                 }
+                // A cookie that cannot be sent is an error for `finish` to tell.
+                self.cookies(&mut state, plan).ok()?
             }
-            Phase::Destroyed | Phase::Unset => None,
+            Phase::Moved | Phase::Destroyed | Phase::Unset => return None,
         };
-        let cookies = cookies?;
         state.finished = true;
-        Some(self.outcome(cookies))
-    }
-
-    /// Whether nothing is to be done for a new session, nor a cookie to be set.
-    fn is_idle_new(&self, state: &State) -> bool {
-        if state.written {
-            return false;
-        }
-        let work = self.work(state);
-        if work == Work::Withhold {
-            tracing::warn!(
-                "a new session was not saved: its cookie is Secure and the connection is not \
-                 (behind a proxy, is the `proxy` option set?)"
-            );
-        }
-        state.dropped_cookie.is_none()
-            && !state.has_discarded()
-            && matches!(work, Work::Nothing | Work::Withhold)
+        let outcome = self.outcome(&state, cookies);
+        drop(state);
+        Some(outcome)
     }
 
     /// Ends the exchange: writes the session, touches it or leaves it alone, and says which
@@ -205,51 +204,84 @@ impl Exchange {
             state.start_live(cookie);
             phase = state.phase;
         }
-        let (done, work) = match phase {
-            Phase::Live => self.finish_live().await,
+        let (done, plan) = match phase {
+            Phase::Live | Phase::Moved => self.finish_live().await,
             Phase::Unset if shared.config.options.unset == Unset::Destroy => {
-                (shared.remove().await, Work::Nothing)
+                (shared.remove().await, REMOVE)
             }
-            _ => (Ok(()), Work::Nothing),
+            Phase::Destroyed => (Ok(()), REMOVE),
+            _ => (Ok(()), NOTHING),
         };
         let mut state = shared.state();
-        state.finished = true;
-        // After a failure, only a new session that was stored before it gets its cookie: the one
-        // that the browser has may be gone.
-        let failed = done.is_err();
-        let cookies = if failed && !(self.is_new(&state) && state.written) {
-            Ok([None, None])
-        } else {
-            self.cookies(&mut state, &work)
-        };
-        drop(state);
-        let (error, cookies) = match (done, cookies) {
-            (Ok(()), Ok(cookies)) => return Ok(self.outcome(cookies)),
-            (Err(error), cookies) => (error, cookies.unwrap_or_default()),
-            (Ok(()), Err(error)) => (error, [None, None]),
-        };
-        Err(Unfinished {
-            error,
-            outcome: self.outcome(cookies),
-        })
-    }
-
-    async fn finish_live(&self) -> (Result<()>, Work) {
-        let shared = &*self.0;
-        let work = self.work(&shared.state());
-        let done = match work {
-            Work::Nothing => Ok(()),
-            Work::Withhold => shared.discard().await,
-            Work::Touch => self.touch().await,
-            Work::Write => self.write().await,
-            Work::Retire => shared.retire().await,
-        };
-        match done {
+        let done = match done {
             // Logged out, regenerated or expired meanwhile: there is nothing to keep alive, and
             // the browser may already have the cookie of the session that came after.
-            Err(error) if error.kind() == ErrorKind::Missing => (Ok(()), Work::Nothing),
-            done => (done, work),
+            Err(error) if error.kind() == ErrorKind::Missing && !self.fails_if_lost(&state) => {
+                Ok(())
+            }
+            Ok(()) if self.fails_if_lost(&state) => Err(Error::new(ErrorKind::Missing, "save")
+                .with_message("the session has ended; what was to be changed in it is lost")),
+            done => done,
+        };
+        state.finished = true;
+        let reply = match &done {
+            Ok(()) => plan,
+            // Only a new session that was stored before the failure gets its cookie, and not while
+            // the one that it is to follow may still be there.
+            Err(_) if state.has_written() && self.is_new(&state) && !state.has_remains() => Plan {
+                reply: reply(self.rules(), &self.situation(&state), Action::Nothing),
+                ..plan
+            },
+            Err(_) => NOTHING,
+        };
+        let cookies = self.cookies(&mut state, reply);
+        let outcome = |cookies| self.outcome(&state, cookies);
+        let (error, outcome) = match (done, cookies) {
+            (Ok(()), Ok(cookies)) => return Ok(outcome(cookies)),
+            (Err(error), cookies) => (error, outcome(cookies.unwrap_or_default())),
+            (Ok(()), Err(error)) => (error, outcome(Cookies::new())),
+        };
+        Err(Unfinished { error, outcome })
+    }
+
+    async fn finish_live(&self) -> (Result<()>, Plan) {
+        let shared = &*self.0;
+        let mut plan = {
+            let state = shared.state();
+            match state.phase {
+                // Of the new id, this request's browser is told nothing.
+                Phase::Moved if state.edits().is_empty() => NOTHING,
+                Phase::Moved => Plan {
+                    action: Action::Write,
+                    reply: Reply::Nothing,
+                },
+                _ => self.plan(&state),
+            }
+        };
+        let done = match plan.action {
+            Action::Nothing => Ok(()),
+            Action::Withhold => {
+                self.warn_withheld();
+                shared.discard().await
+            }
+            Action::Touch => match self.touch().await {
+                Ok(true) => Ok(()),
+                Ok(false) => {
+                    let state = shared.state();
+                    plan.action = Action::Nothing;
+                    plan.reply = reply(self.rules(), &self.situation(&state), plan.action);
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            },
+            Action::Write => self.write().await,
+            Action::Retire => shared.retire().await,
+        };
+        // It may have turned out to be over, or to have gone on elsewhere.
+        if shared.state().phase != Phase::Live {
+            plan = NOTHING;
         }
+        (done, plan)
     }
 
     async fn write(&self) -> Result<()> {
@@ -261,125 +293,105 @@ impl Exchange {
                 state.cookie.check()?;
             }
         }
-        shared.write().await?;
+        shared.write(shared.as_configured()).await?;
         shared.retire().await
     }
 
-    async fn touch(&self) -> Result<()> {
+    /// Moves the session's end; `false` where that has to be left to the next request: it is upkeep,
+    /// for which no response fails or waits.
+    async fn touch(&self) -> Result<bool> {
         let shared = &*self.0;
+        let config = &*shared.config;
         let (id, cookie) = {
             let mut state = shared.state();
-            state.cookie.touch(shared.config.clock().now());
             let Some(id) = state.id.clone() else {
-                return Ok(());
+                return Ok(false);
             };
-            (id, state.cookie.clone())
+            let mut cookie = state.cookie.clone();
+            cookie.touch(config.clock().now());
+            state.cookie = cookie.clone();
+            (id, cookie)
         };
-        match shared.config.store().touch(&id, &cookie).await {
-            Ok(Touched::Touched) => Ok(()),
-            Ok(Touched::Missing) => Err(shared.gone("touch")),
-            Err(error) if self.is_lenient() && error.kind() != ErrorKind::Missing => {
-                tracing::warn!(%error, "the session could not be touched");
-                Ok(())
+        let touched = config.store().touch(&id, &cookie);
+        match within(config.options.touch_limit, touched).await {
+            Some(Ok(Touched::Touched)) => Ok(true),
+            Some(Ok(Touched::Missing)) => Err(shared.gone("touch")),
+            Some(Err(error)) => {
+                tracing::warn!(%error, "a session could not be extended");
+                Ok(false)
             }
-            Err(error) => Err(error),
+            None => {
+                tracing::warn!("a session was not extended: the store takes too long");
+                Ok(false)
+            }
         }
     }
 
-    /// The table of EXPRESS 2.7, with its departures.
-    fn work(&self, state: &State) -> Work {
-        let options = &self.0.config.options;
-        let data_changed = state.data_changed();
-        if self.is_new(state) {
-            // Settings alone make no session worth keeping.
-            let settings_changed = state.stored.is_some() && state.settings_changed();
-            let kept = state.regenerated || options.save_uninitialized;
-            let wanted = data_changed || settings_changed || (kept && !state.written);
-            return match (wanted, self.is_sendable(state)) {
-                (true, true) => Work::Write,
-                // Nobody can be told of the new one; the old one is to end all the same.
-                (_, false) if state.ends_the_old(self.0.cookie_id()) => Work::Retire,
-                (true, false) => Work::Withhold,
-                (false, false) if state.has_discarded() => Work::Withhold,
-                (false, true) if state.has_remains() && state.written => Work::Retire,
-                (false, _) => Work::Nothing,
-            };
-        }
-        if data_changed || state.settings_changed() || (options.resave && !state.written) {
-            Work::Write
-        } else if self.0.config.capabilities.touch
-            && !state.moved_lately(options.clock.now())
-            && self.touch_is_due(state, options.clock.now())
-        {
-            Work::Touch
-        } else {
-            Work::Nothing
-        }
-    }
-
-    /// Whether `touch_after` has passed since the session was last touched. Where nobody keeps
-    /// that time, it has.
-    fn touch_is_due(&self, state: &State, now: SystemTime) -> bool {
+    fn rules(&self) -> Rules {
         let config = &self.0.config;
-        let Some(record) = &state.stored else {
-            return true;
-        };
-        let cookie = record.cookie();
-        let last = match (cookie.expires(), cookie.original_max_age()) {
-            (Some(expires), Some(max_age)) => expires.checked_sub(max_age),
-            (None, None) => record
-                .stored_expires()
-                .zip(config.capabilities.default_ttl)
-                .and_then(|(expires, ttl)| expires.checked_sub(ttl)),
-            _ => None,
-        };
-        // A store that rounds an expiry up seems to have been touched a moment from now.
-        let since = last.map(|last| now.duration_since(last).unwrap_or_default());
-        since.is_none_or(|since| since >= config.options.touch_after)
+        Rules {
+            resave: config.options.resave,
+            rolling: config.options.rolling,
+            save_uninitialized: config.options.save_uninitialized,
+            can_touch: config.capabilities.touch,
+        }
     }
 
-    /// The cookie to set after `work` was done, and the one to drop.
-    fn cookies(&self, state: &mut State, work: &Work) -> Result<[Option<HeaderValue>; 2]> {
-        let shared = &*self.0;
-        match state.phase {
-            Phase::Live => {}
-            Phase::Destroyed => return Ok([removal(shared, state)?, None]),
-            Phase::Unset if shared.config.options.unset == Unset::Destroy => {
-                return Ok([removal(shared, state)?, None]);
-            }
-            _ => return Ok([None, None]),
+    fn situation(&self, state: &State) -> Situation {
+        let now = self.0.config.clock().now();
+        let touch_due = !state.left_alone
+            && !state.written_lately(now)
+            && state
+                .stored()
+                .is_some_and(|record| self.0.config.is_touch_due(record, now));
+        Situation {
+            is_new: self.is_new(state),
+            has_new_id: state.has_new_id(),
+            written: state.has_written(),
+            stored: state.stored().is_some(),
+            data_changed: state.data_changed(),
+            data_ever_changed: state.data_ever_changed(),
+            settings_changed: state.settings_changed(),
+            settings_ever_changed: state.settings_ever_changed(),
+            has_expires: state.cookie.has_expires(),
+            sendable: self.0.origin.secure || !state.cookie.secure(),
+            touch_due,
+            has_discarded: !state.discarded.is_empty(),
+            has_retired: state.retired().is_some(),
+            ends_retired: state.ends_the_old(),
+            has_destroyed: state.has_destroyed,
         }
-        let options = &shared.config.options;
-        let sent = if self.is_new(state) {
-            state.written
-        } else {
-            // With `touch_after`, the cookie moves when the row does.
-            let moved =
-                state.moved.is_some() || *work == Work::Touch || !shared.config.capabilities.touch;
-            (options.rolling && moved)
-                || state.settings_ever_changed()
-                || (state.data_ever_changed() && state.cookie.has_expires())
-        };
-        if !sent {
-            // A session that was destroyed, and nothing came after it.
-            let ended = state.dropped_cookie.is_some() && !state.regenerated;
-            return Ok([if ended { removal(shared, state)? } else { None }, None]);
-        }
-        if !self.is_sendable(state) {
-            tracing::warn!(
+    }
+
+    fn plan(&self, state: &State) -> Plan {
+        plan(self.rules(), &self.situation(state))
+    }
+
+    /// The cookie to set according to `plan`, and those to drop.
+    fn cookies(&self, state: &mut State, plan: Plan) -> Result<Cookies> {
+        let mut cookies = Cookies::new();
+        match plan.reply {
+            Reply::Nothing => {}
+            Reply::WithheldCookie => tracing::warn!(
                 "the session cookie was withheld: it is Secure and the connection is not"
-            );
-            return Ok([None, None]);
+            ),
+            Reply::Removal => cookies.extend(self.removal(&self.browsers_cookie(state))?),
+            Reply::Cookie => self.set_cookie(state, plan.action, &mut cookies)?,
         }
+        Ok(cookies)
+    }
+
+    fn set_cookie(&self, state: &mut State, action: Action, cookies: &mut Cookies) -> Result<()> {
+        let shared = &*self.0;
+        let options = &shared.config.options;
         let now = options.clock.now();
-        if *work != Work::Touch && !state.moved_lately(now) {
+        if action != Action::Touch && !state.written_lately(now) {
             state.cookie.touch(now);
         }
         let Some(id) = &state.id else {
-            return Ok([None, None]);
+            return Ok(());
         };
-        let signature = shared.cookie_signature();
-        let signature = signature.filter(|_| !self.is_new(state));
+        let signature = shared.signature_of(id);
         let cookie = state.cookie.to_header_with(&options.name, |out| {
             options.secrets.write_cookie_value(id, signature, out);
         });
@@ -389,33 +401,45 @@ impl Exchange {
             // were stored by another one.
             Err(error) => {
                 tracing::warn!(%error, "the session cookie was withheld");
-                return Ok([None, None]);
+                return Ok(());
             }
         };
-        let elsewhere = state
-            .dropped_cookie
-            .as_ref()
-            .is_some_and(|old| !old.same_place(&state.cookie));
-        Ok([
-            Some(cookie),
-            if elsewhere {
-                removal(shared, state)?
-            } else {
-                None
-            },
-        ])
+        cookies.push(cookie);
+        let old = self.browsers_cookie(state);
+        if !old.same_place(&state.cookie) {
+            cookies.extend(self.removal(&old)?);
+        }
+        Ok(())
+    }
+
+    /// The cookie that the browser has, as far as its place is known.
+    fn browsers_cookie(&self, state: &State) -> SessionCookie {
+        let found = state.found.as_ref();
+        found.map_or_else(
+            || state.cookie.clone(),
+            |found| found.record.cookie().clone(),
+        )
+    }
+
+    /// The header that makes the browser drop a cookie that it came with.
+    fn removal(&self, cookie: &SessionCookie) -> Result<Option<HeaderValue>> {
+        if !self.0.origin.had_cookie() {
+            return Ok(None);
+        }
+        cookie.to_removal_header(self.name()).map(Some)
     }
 
     /// Whether the session's id is not the one that the request came with.
     fn is_new(&self, state: &State) -> bool {
         // Both are this request's own: nobody learns anything from how long it takes.
         let own = state.id.as_ref().map(SessionId::as_str);
-        let known = self.0.cookie_id().map(SessionId::as_str);
+        let known = state.found.as_ref().map(|found| found.id.as_str());
         own.is_none() || own != known
     }
 
-    fn is_sendable(&self, state: &State) -> bool {
-        self.0.origin.secure || !state.cookie.secure()
+    /// Whether edits have nowhere to go, and that is to be an error.
+    fn fails_if_lost(&self, state: &State) -> bool {
+        self.0.config.options.on_ended == OnEnded::Fail && has_lost_edits(state)
     }
 
     fn saves_new(&self) -> bool {
@@ -426,24 +450,40 @@ impl Exchange {
         self.0.config.options.on_store_error == OnStoreError::ServeWithoutSession
     }
 
-    fn outcome(&self, cookies: [Option<HeaderValue>; 2]) -> Outcome {
+    fn warn_withheld(&self) {
+        tracing::warn!(
+            "a new session was not saved: its cookie is Secure and the connection is not \
+             (behind a proxy, is the `proxy` option set?)"
+        );
+    }
+
+    fn outcome(&self, state: &State, mut cookies: Cookies) -> Outcome {
+        let config = &self.0.config;
+        if !config.options.former_cookies.is_empty() {
+            let found = state.found.as_ref().map(|found| found.record.cookie());
+            cookies.extend(config.removals_of_former(&self.0.origin, found));
+        }
         Outcome {
             cookies,
             no_store: self.0.config.options.no_store,
             vary: self.0.accessed.load(Ordering::Relaxed),
+            edits_dropped: has_lost_edits(state),
         }
     }
 }
 
-/// The header that makes the browser drop the cookie it came with.
-fn removal(shared: &Shared, state: &State) -> Result<Option<HeaderValue>> {
-    if !shared.origin.had_cookie() {
-        return Ok(None);
-    }
-    let cookie = state.dropped_cookie.as_ref().unwrap_or(&state.cookie);
-    cookie
-        .to_removal_header(&shared.config.options.name)
-        .map(Some)
+const NOTHING: Plan = Plan {
+    action: Action::Nothing,
+    reply: Reply::Nothing,
+};
+
+const REMOVE: Plan = Plan {
+    action: Action::Nothing,
+    reply: Reply::Removal,
+};
+
+fn has_lost_edits(state: &State) -> bool {
+    state.phase == Phase::Gone && !state.edits().is_empty()
 }
 
 impl fmt::Debug for Exchange {

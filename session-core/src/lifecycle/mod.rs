@@ -1,25 +1,16 @@
 //! What happens to a session in the course of a request.
 
-pub(crate) mod contention;
 pub(crate) mod exchange;
-pub(crate) mod options;
 pub(crate) mod outcome;
-pub(crate) mod request;
+mod policy;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use crate::format::cookie::{Template, is_token};
-use crate::format::secrets::{Signature, Signed};
-use crate::lifecycle::contention::Contention;
-use crate::lifecycle::exchange::Exchange;
-use crate::lifecycle::options::CookieSource;
-use crate::lifecycle::request::{NamedCookies, OwnedHead, path_matches};
-use crate::session::{Phase, Shared, State};
-use crate::{
-    Capabilities, Clock, Error, Renewal, RequestHead, Result, Session, SessionCookie, SessionId,
-    SessionOptions, Store,
-};
+use crate::context::config::Config;
+use crate::format::facts::Moved;
+use crate::session::Shared;
+use crate::{Clock, Exchange, RequestHead, Result, Session, SessionId, SessionOptions, Store};
 
 /// The request lifecycle, free of any web framework: every decision about loading, saving,
 /// touching and setting a cookie is made here.
@@ -52,85 +43,6 @@ use crate::{
 #[derive(Clone)]
 pub struct Lifecycle(Arc<Config>);
 
-/// The options, checked and made ready for use.
-pub(crate) struct Config {
-    pub(crate) options: SessionOptions,
-    pub(crate) capabilities: Capabilities,
-    /// The fixed cookie settings; `None` where the application is asked per request.
-    template: Option<Template>,
-    pub(crate) contention: Contention,
-}
-
-impl Config {
-    /// The cookie of a session that is made now.
-    pub(crate) fn new_cookie(&self, origin: &Origin) -> SessionCookie {
-        let now = self.clock().now();
-        match (&self.template, &origin.head) {
-            (Some(template), _) => template.cookie(origin.secure, now),
-            (None, Some(head)) => self
-                .options
-                .cookie
-                .settings(&head.borrow())
-                .to_cookie(origin.secure, now),
-            // A session that was opened outside of a request keeps to the defaults.
-            (None, None) => SessionCookie::new(),
-        }
-    }
-
-    fn covers(&self, head: &RequestHead<'_>) -> bool {
-        let path = head.uri.path();
-        match &self.template {
-            Some(template) => path_matches(path, template.path()),
-            None => path_matches(path, self.options.cookie.settings(head).cookie_path()),
-        }
-    }
-
-    /// What a read does to the sessions that have this application's max age, where the store can
-    /// read and touch in one step.
-    pub(crate) fn renewal(&self) -> Option<Renewal> {
-        let max_age = self.template.as_ref()?.max_age()?;
-        // With `resave`, every request writes the session in any case.
-        let wanted = self.capabilities.get_and_touch && !self.options.resave;
-        wanted.then(|| {
-            Renewal::new(max_age, self.clock().now()).touch_after(self.options.touch_after)
-        })
-    }
-
-    pub(crate) fn new_id(&self, origin: &Origin) -> SessionId {
-        match (&self.options.genid, &origin.head) {
-            (Some(genid), Some(head)) => genid(&head.borrow()),
-            _ => SessionId::random(),
-        }
-    }
-
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.options.clock
-    }
-
-    pub(crate) fn store(&self) -> &dyn Store {
-        &*self.options.store
-    }
-}
-
-/// What the lifecycle remembers of a request.
-pub(crate) struct Origin {
-    /// The cookies of our name, valid or not.
-    cookies: NamedCookies,
-    /// The id in them, once somebody has asked for it: a request whose session is loaded lazily and
-    /// not used need not verify it.
-    signed: OnceLock<Option<Signed>>,
-    pub(crate) secure: bool,
-    /// Kept only where a function of the application's will want it.
-    head: Option<Box<OwnedHead>>,
-}
-
-impl Origin {
-    /// Whether the request had a cookie of our name, valid or not.
-    pub(crate) fn had_cookie(&self) -> bool {
-        !self.cookies.is_empty()
-    }
-}
-
 impl Lifecycle {
     /// Checks the options.
     ///
@@ -139,22 +51,7 @@ impl Lifecycle {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a name that is no cookie name and for
     /// cookie attributes that a header cannot hold.
     pub fn new(options: SessionOptions) -> Result<Self> {
-        if !is_token(&options.name) {
-            return Err(Error::config(format!(
-                "`{}` is no cookie name; use letters, digits and any of !#$%&'*+-.^_`|~",
-                options.name.escape_debug()
-            )));
-        }
-        let template = match &options.cookie {
-            CookieSource::Fixed(cookie) => Some(Template::new(cookie)?),
-            CookieSource::PerRequest(_) => None,
-        };
-        Ok(Self(Arc::new(Config {
-            capabilities: options.store.capabilities(),
-            template,
-            contention: Contention::default(),
-            options,
-        })))
+        Ok(Self(Arc::new(Config::new(options)?)))
     }
 
     /// The name of the session cookie.
@@ -181,19 +78,11 @@ impl Lifecycle {
     /// session.
     #[must_use]
     pub fn begin(&self, head: &RequestHead<'_>) -> Option<Exchange> {
-        let config = &*self.0;
-        let options = &config.options;
-        if !config.covers(head) {
-            return None;
-        }
-        let keeps_head = options.genid.is_some() || config.template.is_none();
-        let origin = Origin {
-            cookies: head.cookies_called(&options.name),
-            signed: OnceLock::new(),
-            secure: head.is_secure(options.proxy),
-            head: keeps_head.then(|| Box::new(head.keep())),
-        };
-        Some(Exchange::new(Shared::new(Arc::clone(&self.0), origin)))
+        let config = &self.0;
+        config.covers(head).then(|| {
+            let origin = config.origin(head);
+            Exchange::new(Shared::new(Arc::clone(config), origin))
+        })
     }
 
     /// Opens a stored session outside of a request: for a task that outlives its request, a
@@ -205,65 +94,14 @@ impl Lifecycle {
     ///
     /// Those of [`Store::get`].
     pub async fn open(&self, id: &SessionId) -> Result<Option<Session>> {
-        let Some(record) = self.0.store().get(id).await? else {
-            return Ok(None);
-        };
-        let origin = Origin {
-            cookies: NamedCookies::default(),
-            signed: OnceLock::from(None),
-            secure: true,
-            head: None,
-        };
-        let shared = Shared::new(Arc::clone(&self.0), origin);
-        {
-            let mut state = shared.state();
-            state.id = Some(id.clone());
-            state.adopt(record);
-            // There is no response that could tell a browser of another id.
-            state.finished = true;
-        }
-        Ok(Some(Session(Arc::new(shared))))
+        let record = self.0.store().get(id).await?;
+        let record = record.filter(|record| Moved::read(record).is_none());
+        Ok(record.map(|record| Session::opened(Arc::clone(&self.0), id.clone(), record)))
     }
 }
 
 impl fmt::Debug for Lifecycle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Lifecycle").field(&self.0.options).finish()
-    }
-}
-
-impl Shared {
-    fn new(config: Arc<Config>, origin: Origin) -> Self {
-        // Where a session may be stored, its cookie is made only if there turns out to be none.
-        let cookie = if origin.had_cookie() {
-            SessionCookie::new()
-        } else {
-            config.new_cookie(&origin)
-        };
-        Self::with_state(config, origin, State::new(Phase::NotLoaded, cookie))
-    }
-
-    /// The cookie of a new session, if it was not made at the beginning.
-    pub(crate) fn late_cookie(&self) -> Option<SessionCookie> {
-        let late = self.origin.had_cookie();
-        late.then(|| self.config.new_cookie(&self.origin))
-    }
-
-    /// The id that the request's cookie carries, if its signature holds.
-    pub(crate) fn cookie_id(&self) -> Option<&SessionId> {
-        self.signed().map(|signed| &signed.id)
-    }
-
-    /// The signature of this id in a response's cookie, if the request's cookie has shown it.
-    pub(crate) fn cookie_signature(&self) -> Option<&Signature> {
-        self.signed()?.signature.as_ref()
-    }
-
-    fn signed(&self) -> Option<&Signed> {
-        let Origin {
-            cookies, signed, ..
-        } = &self.origin;
-        let secrets = &self.config.options.secrets;
-        signed.get_or_init(|| cookies.signed(secrets)).as_ref()
     }
 }

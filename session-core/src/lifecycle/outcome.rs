@@ -7,16 +7,26 @@ use http::{HeaderMap, HeaderValue};
 #[derive(Default)]
 #[must_use]
 pub struct Outcome {
-    /// The cookie to set, and one to drop if that lies elsewhere.
-    pub(crate) cookies: [Option<HeaderValue>; 2],
+    /// The cookie to set, and those to drop.
+    pub(crate) cookies: Vec<HeaderValue>,
     pub(crate) no_store: bool,
     pub(crate) vary: bool,
+    pub(crate) edits_dropped: bool,
 }
 
 impl Outcome {
     /// The `Set-Cookie` headers, if any.
     pub fn cookies(&self) -> impl Iterator<Item = &HeaderValue> {
-        self.cookies.iter().flatten()
+        self.cookies.iter()
+    }
+
+    /// Whether this request has changed a session that ended meanwhile, so that its edits are lost:
+    /// the visitor was signed out, has got another session, or was away too long.
+    ///
+    /// [`OnEnded::Fail`](crate::OnEnded::Fail) makes an error of it.
+    #[must_use]
+    pub fn edits_dropped(&self) -> bool {
+        self.edits_dropped
     }
 
     /// Puts the headers into a response: `Set-Cookie` beside those that are there, `Vary: Cookie`
@@ -30,7 +40,7 @@ impl Outcome {
         {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
-        for cookie in self.cookies.into_iter().flatten() {
+        for cookie in self.cookies {
             headers.append(SET_COOKIE, cookie);
         }
     }
@@ -62,9 +72,10 @@ mod tests {
 
     fn outcome() -> Outcome {
         Outcome {
-            cookies: [Some(HeaderValue::from_static("a=1")), None],
+            cookies: vec![HeaderValue::from_static("a=1")],
             no_store: true,
             vary: true,
+            edits_dropped: false,
         }
     }
 
@@ -85,7 +96,7 @@ mod tests {
     fn without_a_cookie_a_response_may_be_stored() {
         let mut headers = HeaderMap::new();
         Outcome {
-            cookies: [None, None],
+            cookies: Vec::new(),
             ..outcome()
         }
         .apply(&mut headers);

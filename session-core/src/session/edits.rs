@@ -19,7 +19,7 @@ pub(crate) enum Edit {
 }
 
 impl Edit {
-    fn apply(&self, data: &mut Data) -> Result<()> {
+    pub(crate) fn apply(&self, data: &mut Data) -> Result<()> {
         match self {
             Self::Insert(key, value) => data.insert_text(key, Arc::clone(value)),
             Self::Remove(key) => {
@@ -80,6 +80,32 @@ impl Edits {
         edits.any(|(_, edit)| matches!(edit, Edit::Remove(_) | Edit::Retain(_) | Edit::Clear))
     }
 
+    /// Whether one of them computes its value: made twice, it is another edit than made once.
+    pub(crate) fn update_any(&self) -> bool {
+        let mut edits = self.log.iter();
+        edits.any(|(_, edit)| matches!(edit, Edit::Update(..)))
+    }
+
+    /// Makes those edits on `data` that have to do with `keys`, of which alone it knows.
+    pub(crate) fn apply_to(&self, keys: &[String], data: &mut Data) -> Result<()> {
+        for (_, edit) in &self.log {
+            match edit {
+                Edit::Clear => remove_all(keys, data),
+                Edit::Retain(kept) => {
+                    remove_all(keys.iter().filter(|key| !kept.contains(key)), data);
+                }
+                edit if edit
+                    .key()
+                    .is_some_and(|key| keys.iter().any(|kept| kept == key)) =>
+                {
+                    edit.apply(data)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The number of the last edit ever pushed.
     pub(crate) fn last(&self) -> u64 {
         self.last
@@ -103,6 +129,12 @@ impl Edits {
     /// Makes the edits on `data`.
     pub(crate) fn apply(&self, data: &mut Data) -> Result<()> {
         self.log.iter().try_for_each(|(_, edit)| edit.apply(data))
+    }
+}
+
+fn remove_all<'k>(keys: impl IntoIterator<Item = &'k String>, data: &mut Data) {
+    for key in keys {
+        data.remove(key);
     }
 }
 

@@ -1,20 +1,29 @@
+//! The handle on a session, and how what it is told reaches the store.
+
 mod edits;
+mod end;
+mod retire;
+mod shared;
 mod state;
 mod write;
 
 use std::fmt;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::context::config::Config;
+use crate::context::options::OnConflict;
 use crate::format::data::{Data, decode_value, encode_value};
-use crate::lifecycle::{Config, Origin};
-use crate::{Error, ErrorKind, Result, SessionCookie, SessionId};
+use crate::format::facts::Moved;
+use crate::{Error, ErrorKind, Record, Result, SessionCookie, SessionId};
 use edits::Edit;
+pub(crate) use shared::Shared;
+use state::Kept;
 pub(crate) use state::{Phase, State};
+use write::{How, Written};
 
 /// A visitor's session: `req.session`.
 ///
@@ -41,35 +50,6 @@ pub(crate) use state::{Phase, State};
 #[derive(Clone)]
 pub struct Session(pub(crate) Arc<Shared>);
 
-/// What all handles on one session share.
-pub(crate) struct Shared {
-    pub(crate) config: Arc<Config>,
-    pub(crate) origin: Origin,
-    state: Mutex<State>,
-    /// Held while the store is asked: one operation of a session at a time.
-    pub(crate) io: async_lock::Mutex<()>,
-    /// Whether a handler has asked for the session.
-    pub(crate) accessed: AtomicBool,
-}
-
-impl Shared {
-    pub(crate) fn with_state(config: Arc<Config>, origin: Origin, state: State) -> Self {
-        Self {
-            config,
-            origin,
-            state: Mutex::new(state),
-            io: async_lock::Mutex::new(()),
-            accessed: AtomicBool::new(false),
-        }
-    }
-
-    /// A panic while the lock is held cannot leave the state half changed: no code of the
-    /// application's runs under it but what reads a value (its `Deserialize`), which changes nothing.
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Session {
     /// The id. A new session's is made when it is first needed. After
     /// [`destroy`](Self::destroy) it is still the old one, as in Node.
@@ -81,7 +61,7 @@ impl Session {
     /// Whether the session is not stored yet.
     #[must_use]
     pub fn is_new(&self) -> bool {
-        self.0.state().stored.is_none()
+        self.0.state().stored().is_none()
     }
 
     /// The value of `key`, or `None` if there is none. Only this value is deserialised, while the
@@ -259,8 +239,10 @@ impl Session {
 
     /// Saves the session now rather than when the response ends.
     ///
-    /// If the future is dropped, the session in the store is the old or the new one, and the edits
-    /// are still here to be saved.
+    /// If the future is dropped or the answer is lost, the session in the store is the old or the
+    /// new one, and the edits are still here to be saved. Where one of them is an
+    /// [`update`](Self::update), a second `save` does not guess which it is: it fails with
+    /// [`ErrorKind::Timeout`] until the session is [reloaded](Self::reload).
     ///
     /// # Errors
     ///
@@ -269,20 +251,126 @@ impl Session {
     /// could not be brought together. [`ErrorKind::Other`] for a new session after its response
     /// was sent: nobody could ever use it. And those of the store.
     pub async fn save(&self) -> Result<()> {
+        let on_conflict = self.0.config.options.on_conflict;
+        self.save_with(on_conflict).await
+    }
+
+    /// As [`save`](Self::save), with what is to happen if another request has changed the session
+    /// meanwhile.
+    ///
+    /// With [`OnConflict::Fail`], what this request has read is still true when the save returns:
+    /// two requests that [`take`](Self::take) the same value cannot both save.
+    ///
+    /// ```
+    /// # use session_core::{OnConflict, Result, Session};
+    /// # async fn redeem(session: Session) -> Result<bool> {
+    /// let voucher: Option<String> = session.take("voucher")?;
+    /// session.save_with(OnConflict::Fail).await?;
+    /// # Ok(voucher.is_some())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`save`](Self::save).
+    pub async fn save_with(&self, on_conflict: OnConflict) -> Result<()> {
         let _io = self.0.io.lock().await;
-        {
-            let state = self.0.state();
-            if state.phase != Phase::Live {
-                return Err(Error::new(ErrorKind::Missing, "save"));
-            }
-            if state.finished && (state.stored.is_none() || state.has_remains()) {
-                return Err(Error::new(ErrorKind::Other, "save").with_message(
-                    "there is no response any more to send this session's cookie with; make or \
-                     regenerate a session before the handler returns",
-                ));
-            }
+        self.check_usable("save")?;
+        let how = How {
+            on_conflict,
+            decide: None,
+        };
+        self.0.write(how).await.map(drop)
+    }
+
+    /// Decides and saves in one step: when this returns `Ok`, the store holds what `f` made of the
+    /// session, and the value is what `f` returned for just that.
+    ///
+    /// `f` sees the data with this request's edits. If another request has changed the session by
+    /// the time it is written, `f` runs again on what is then there; what it returned before is
+    /// forgotten. It may refuse with an error: nothing is written then, and this request's
+    /// edits wait as they did. Where it changes nothing and nothing is waiting, nothing is written.
+    ///
+    /// With [`update`](Self::update), the handler goes on with a value that another request may yet
+    /// change. Use `commit` where the answer must be true:
+    ///
+    /// ```
+    /// # use session_core::{Error, Result, Session};
+    /// # fn random_token() -> String { String::new() }
+    /// # async fn handler(session: Session) -> Result<()> {
+    /// // Make once: every request is shown the same token.
+    /// let token: String = session
+    ///     .commit(|data| match data.get("csrf")? {
+    ///         Some(token) => Ok::<_, Error>(token),
+    ///         None => {
+    ///             let token = random_token();
+    ///             data.insert("csrf", &token)?;
+    ///             Ok(token)
+    ///         }
+    ///     })
+    ///     .await?;
+    ///
+    /// // Claim once: of any number of requests at the same time, one gets the cart.
+    /// let cart: Option<Vec<u32>> = session
+    ///     .commit(|data| {
+    ///         let cart = data.get("cart")?;
+    ///         data.remove("cart");
+    ///         Ok::<_, Error>(cart)
+    ///     })
+    ///     .await?;
+    ///
+    /// // Next number: no two requests are told the same.
+    /// let ticket: u64 = session
+    ///     .commit(|data| {
+    ///         let next = data.get("tickets")?.unwrap_or(0) + 1;
+    ///         data.insert("tickets", &next)?;
+    ///         Ok::<_, Error>(next)
+    ///     })
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A store without [`replace`](crate::Capabilities::replace) cannot tell whether somebody was
+    /// faster: there the last write wins.
+    ///
+    /// # Errors
+    ///
+    /// What `f` refused with, and the errors of [`save`](Self::save).
+    /// [`ErrorKind::Missing`] also where another request has changed the session's id: what the new
+    /// id holds is not told to a request that came with the old one.
+    /// After [`ErrorKind::Timeout`] or [`ErrorKind::Unavailable`] it may have been written: a
+    /// further `commit` looks at what is there.
+    pub async fn commit<T, E, F>(&self, mut f: F) -> Result<T, E>
+    where
+        T: Send,
+        E: From<Error> + Send,
+        F: FnMut(&mut Data) -> Result<T, E> + Send,
+    {
+        let _io = self.0.io.lock().await;
+        // A session that was destroyed is followed by a new one, as with every other edit.
+        drop(self.editable());
+        self.check_usable("commit")?;
+        let mut answer = None;
+        let mut decide = |data: &mut Data| {
+            let decided = f(data);
+            let goes_on = decided.is_ok();
+            answer = Some(decided);
+            goes_on
+        };
+        let how = How {
+            on_conflict: match self.0.config.options.on_conflict {
+                OnConflict::Fail => OnConflict::Fail,
+                OnConflict::Merge | OnConflict::Overwrite => OnConflict::Merge,
+            },
+            decide: Some(&mut decide),
+        };
+        let written = self.0.write(how).await;
+        match (written, answer) {
+            (Ok(Written::Stored | Written::Unchanged | Written::Refused), Some(answer)) => answer,
+            (Ok(_), None) => Err(Error::new(ErrorKind::Conflict, "commit").into()),
+            (Err(error), _) => Err(error.into()),
         }
-        self.0.write().await
     }
 
     /// Reads the session from the store again; changes since the last save are dropped.
@@ -295,23 +383,29 @@ impl Session {
         let _io = self.0.io.lock().await;
         let (id, epoch) = {
             let state = self.0.state();
-            let usable = matches!(state.phase, Phase::Live | Phase::Gone);
-            let id = state
-                .id
-                .clone()
-                .filter(|_| usable && state.stored.is_some());
+            let usable = matches!(state.phase, Phase::Live | Phase::Gone | Phase::Moved);
+            let may_be_stored = state.stored().is_some() || state.attempt.is_some();
+            let id = state.id.clone().filter(|_| usable && may_be_stored);
             (id, state.epoch())
         };
         let missing =
             || Error::new(ErrorKind::Missing, "reload").with_message("failed to load session");
-        let record = self.0.config.store().get(&id.ok_or_else(missing)?).await?;
+        let id = id.ok_or_else(missing)?;
+        let record = self.0.config.store().get(&id).await?;
         let mut state = self.0.state();
         // What was read is not this session any more if its id was changed meanwhile.
         let record = record
-            .filter(|_| state.epoch() == epoch)
+            .filter(|record| state.epoch() == epoch && Moved::read(record).is_none())
             .ok_or_else(missing)?;
-        state.adopt(record);
+        state.adopt(id, record);
         Ok(())
+    }
+
+    /// Leaves the session's end where it is: this request does not count as a use of it. For pollers,
+    /// which would keep a session alive that nobody looks at. What is edited is saved all the same,
+    /// and that moves the end.
+    pub fn leave_alone(&self) {
+        self.0.state().left_alone = true;
     }
 
     /// Gives the visitor a new, empty session under a new id: against session fixation, call this
@@ -319,30 +413,38 @@ impl Session {
     ///
     /// The new session is stored when the response ends, or by [`save`](Self::save) before that.
     /// The old one is removed when the response ends, after the new one was stored: a request that
-    /// is cancelled or fails before leaves the old one usable.
+    /// is cancelled or fails leaves the old one usable, and nobody is shown the new one, which the
+    /// next request removes. So it is if the old one cannot be removed.
     pub fn regenerate(&self) {
         let cookie = self.0.config.new_cookie(&self.0.origin);
         let mut state = self.editable();
         if state.phase == Phase::Gone {
             state.start_anew(cookie.clone());
         }
-        state.change_id(cookie, false);
+        state.change_id(cookie, None);
     }
 
     /// Gives the session a new id and keeps its data and cookie settings: signing in without
     /// losing the cart.
     ///
-    /// As [`regenerate`](Self::regenerate); edits that another request makes meanwhile are brought
-    /// over, and if another request destroys the old session first, or changes its id, there is no
-    /// new one either: of two such requests at the same time the first one counts.
+    /// As [`regenerate`](Self::regenerate), and:
+    ///
+    /// - Edits that other requests make meanwhile are brought over. Those that come after it, of
+    ///   requests which had read the session under its old id, follow it: for a minute a record
+    ///   under the old id says where it went. Whoever comes with the old id is told nothing of it,
+    ///   and has no session.
+    /// - If another request destroys the session, under whichever id it knows, there is no new one
+    ///   either.
+    /// - Of two requests that change the id at the same time each gets a session of its own, as with
+    ///   `regenerate`.
+    ///
+    /// (On stores with [`replace`](crate::Capabilities::replace).)
     ///
     /// Where the new session's cookie cannot be sent (it is `Secure`, and the connection is not),
     /// the old session stays as it was and what was put into it here is dropped; if this request
     /// has taken something out of it, which may be the sign of a logout, the old session ends.
     pub fn cycle_id(&self) {
-        let mut state = self.editable();
-        let cookie = state.cookie.clone();
-        state.change_id(cookie, true);
+        self.change_id_keeping(None);
     }
 
     /// As [`cycle_id`](Self::cycle_id), but of the data only `keys` are kept.
@@ -355,19 +457,29 @@ impl Session {
     /// # }
     /// ```
     pub fn regenerate_keeping<K: Into<String>>(&self, keys: impl IntoIterator<Item = K>) {
-        let keys = keys.into_iter().map(Into::into).collect();
+        self.change_id_keeping(Some(keys.into_iter().map(Into::into).collect()));
+    }
+
+    fn change_id_keeping(&self, keys: Option<Arc<[String]>>) {
         let mut state = self.editable();
-        state.edit(Edit::Retain(keys));
         let cookie = state.cookie.clone();
-        state.change_id(cookie, true);
+        let kept = Kept {
+            keys,
+            ..Kept::default()
+        };
+        state.change_id(cookie, Some(kept));
     }
 
     /// Destroys the session, in the store at once, and in the browser with the response. What is
     /// put into it afterwards starts a new session under a new id.
     ///
+    /// It is the session that ends, not a row: if another request has changed its id meanwhile and
+    /// kept its data, it ends under the new id. So does every other session of which the request
+    /// has shown a cookie. (On stores with [`replace`](crate::Capabilities::replace).)
+    ///
     /// # Errors
     ///
-    /// Those of the store; the session is then still there.
+    /// Those of the store; the session may then still be there.
     pub async fn destroy(&self) -> Result<()> {
         let _io = self.0.io.lock().await;
         self.0.remove().await?;
@@ -385,8 +497,32 @@ impl Session {
         }
     }
 
+    /// Whether there is a session to save, and somebody who could use it.
+    fn check_usable(&self, operation: &'static str) -> Result<()> {
+        let state = self.0.state();
+        if !matches!(state.phase, Phase::Live | Phase::Moved) {
+            return Err(Error::new(ErrorKind::Missing, operation));
+        }
+        if state.finished && (state.stored().is_none() || state.has_remains()) {
+            return Err(Error::new(ErrorKind::Other, operation).with_message(
+                "there is no response any more to send this session's cookie with; make or \
+                 regenerate a session before the handler returns",
+            ));
+        }
+        Ok(())
+    }
+
     fn now(&self) -> SystemTime {
         self.0.config.clock().now()
+    }
+
+    pub(crate) fn of(shared: &Arc<Shared>) -> Self {
+        Self(Arc::clone(shared))
+    }
+
+    /// A stored session outside of a request.
+    pub(crate) fn opened(config: Arc<Config>, id: SessionId, record: Record) -> Self {
+        Self(Arc::new(Shared::opened(config, id, record)))
     }
 
     fn edit(&self, edit: Edit) {
@@ -415,7 +551,7 @@ impl fmt::Debug for Session {
         let state = self.0.state();
         f.debug_struct("Session")
             .field("phase", &state.phase)
-            .field("new", &state.stored.is_none())
+            .field("new", &state.stored().is_none())
             .field("cookie", &state.cookie)
             .finish_non_exhaustive()
     }

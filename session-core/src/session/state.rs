@@ -14,6 +14,8 @@ pub(crate) enum Phase {
     NotLoaded,
     /// There to be used.
     Live,
+    /// There, and its id was changed by another request: edits follow it, and that is all.
+    Moved,
     /// Destroyed by this request.
     Destroyed,
     /// Let go of by this request.
@@ -24,17 +26,46 @@ pub(crate) enum Phase {
     Unavailable,
 }
 
-/// The session that this one was regenerated from, still to be removed from the store.
+/// What the browser's cookie led to.
+#[derive(Clone)]
+pub(crate) struct Found {
+    pub(crate) id: SessionId,
+    pub(crate) record: Record,
+}
+
+/// What the session is an edited form of.
+#[derive(Clone)]
+pub(crate) enum Base {
+    /// Nothing is stored under its id; the cookie settings that it was made with.
+    New(SessionCookie),
+    /// What the store holds, as far as this request knows.
+    Stored(Record),
+}
+
+/// A change of the session's id in this request.
+#[derive(Clone, Default)]
+pub(crate) struct IdChange {
+    /// The session that was there before, while it may still be stored.
+    pub(crate) retired: Option<Retired>,
+}
+
+/// The session that this one follows, still to be removed from the store.
 #[derive(Clone)]
 pub(crate) struct Retired {
     pub(crate) id: SessionId,
-    /// The record whose data the new session keeps; it must still be the stored one when the old
-    /// session goes, or an edit or a logout in between would be undone.
-    pub(crate) source: Option<Record>,
-    /// The edits that made the new session's data from the source's.
+    /// What it held when it was last looked at.
+    pub(crate) source: Record,
+    /// How the new session's data came from it; `None` where nothing was to go on.
+    pub(crate) kept: Option<Kept>,
+}
+
+/// What a session that keeps its data takes along.
+#[derive(Clone, Default)]
+pub(crate) struct Kept {
+    /// The keys, where not all are.
+    pub(crate) keys: Option<std::sync::Arc<[String]>>,
+    /// The edits that made the stored new session's data from the old one's.
     pub(crate) edits: Edits,
-    /// Whether its removal was begun: if it is gone, that may be our own doing.
-    pub(crate) removal_begun: bool,
 }
 
 /// A session's record about to be written.
@@ -44,46 +75,45 @@ pub(crate) struct Draft {
     made: SystemTime,
     last_edit: u64,
     pub(crate) epoch: u64,
-    data_changed: bool,
-    settings_changed: bool,
 }
 
+/// A write whose answer has not come (yet): it may have taken place.
+#[derive(Clone)]
+pub(crate) struct Attempt {
+    pub(crate) draft: Draft,
+    /// Whether making its edits once more would not be the same as having made them once.
+    pub(crate) inexact: bool,
+}
+
+/// A session within its request.
+///
+/// What can be told from the rest is not kept: whether data or settings have changed is a comparison
+/// with `base`, and what the browser is to hear of it one with `found`.
 pub(crate) struct State {
     pub(crate) phase: Phase,
+    pub(crate) found: Option<Found>,
     /// `None` while a new session has not needed its id.
     pub(crate) id: Option<SessionId>,
-    /// What the store holds under the id, as far as this request knows.
-    pub(crate) stored: Option<Record>,
+    pub(crate) base: Base,
     pub(crate) cookie: SessionCookie,
-    /// The settings that a session which is not stored yet was made with.
-    made_with: SessionCookie,
-    /// The data as it is now; until somebody edits it, or has to have it read, that of `stored`.
+    /// The data as it is now; until somebody edits it, or has to have it read, that of `base`.
     data: Option<Data>,
     edits: Edits,
     /// Moves with every change of the data, to notice that another task made one meanwhile.
     version: u64,
     /// Moves with every change of the id, to notice that one was made while the store was asked.
     epoch: u64,
-    /// A write whose answer never came: it may have taken place.
-    pub(crate) attempt: Option<Draft>,
-    pub(crate) retired: Option<Retired>,
+    pub(crate) attempt: Option<Attempt>,
+    pub(crate) id_change: Option<IdChange>,
     /// Ids under which this request has stored the session and which it has changed again since.
     /// No browser ever heard of them.
     pub(crate) discarded: Vec<SessionId>,
-    /// Whether the id was changed on purpose: such a session is saved even when it is empty.
-    pub(crate) regenerated: bool,
-    /// Whether this request has written the session under its present id.
-    pub(crate) written: bool,
-    /// When this request last moved the stored session's end, by reading or writing it.
-    pub(crate) moved: Option<SystemTime>,
-    /// Whether this request has written changed data, and not taken the change back since.
-    data_was_changed: bool,
-    /// What the first write of changed data replaced; nothing, if the session was new.
-    changed_from: Option<Option<Record>>,
-    /// Whether this request has written changed cookie settings.
-    settings_were_changed: bool,
-    /// The settings of the cookie that the browser is to drop.
-    pub(crate) dropped_cookie: Option<SessionCookie>,
+    /// When this request last wrote the session under its present id.
+    written: Option<SystemTime>,
+    /// Whether this request has destroyed the session that it came with.
+    pub(crate) has_destroyed: bool,
+    /// Whether reading the session is not to extend it.
+    pub(crate) left_alone: bool,
     /// Whether the response has been sent, so that no cookie can be set any more.
     pub(crate) finished: bool,
 }
@@ -92,24 +122,20 @@ impl State {
     pub(crate) fn new(phase: Phase, cookie: SessionCookie) -> Self {
         Self {
             phase,
+            found: None,
             id: None,
-            stored: None,
-            made_with: cookie.clone(),
+            base: Base::New(cookie.clone()),
             cookie,
             data: None,
             edits: Edits::default(),
             version: 0,
             epoch: 0,
             attempt: None,
-            retired: None,
+            id_change: None,
             discarded: Vec::new(),
-            regenerated: false,
-            written: false,
-            moved: None,
-            data_was_changed: false,
-            changed_from: None,
-            settings_were_changed: false,
-            dropped_cookie: None,
+            written: None,
+            has_destroyed: false,
+            left_alone: false,
             finished: false,
         }
     }
@@ -118,40 +144,51 @@ impl State {
     pub(crate) fn start_live(&mut self, cookie: Option<SessionCookie>) {
         self.phase = Phase::Live;
         if let Some(cookie) = cookie {
-            self.made_with = cookie.clone();
+            self.base = Base::New(cookie.clone());
             self.cookie = cookie;
         }
     }
 
-    /// Takes what the store holds, and drops every change.
-    pub(crate) fn adopt(&mut self, record: Record) {
+    /// Takes what the store holds under `id`, and drops every change.
+    pub(crate) fn adopt(&mut self, id: SessionId, record: Record) {
         self.phase = Phase::Live;
         self.cookie = record.cookie().clone();
-        self.stored = Some(record);
         self.data = None;
         self.edits.forget_all();
+        self.attempt = None;
         self.version += 1;
+        // Of a session with a new id, the browser has not heard yet.
+        if self.id_change.is_none() {
+            self.found = Some(Found {
+                id: id.clone(),
+                record: record.clone(),
+            });
+        }
+        self.id = Some(id);
+        self.base = Base::Stored(record);
     }
 
     /// Ends the session for this request.
     pub(crate) fn end(&mut self, phase: Phase) {
         self.phase = phase;
-        self.dropped_cookie
-            .get_or_insert_with(|| self.cookie.clone());
         self.data = Some(Data::new());
         self.edits.forget_all();
+        self.attempt = None;
         self.version += 1;
         self.epoch += 1;
         if phase == Phase::Destroyed {
-            self.stored = None;
+            self.base = Base::New(self.cookie.clone());
+            self.id_change = None;
+            self.has_destroyed = true;
         }
     }
 
     /// Becomes a new, empty session, after this one was destroyed.
     pub(crate) fn start_anew(&mut self, cookie: SessionCookie) {
-        let fresh = Self::new(Phase::Live, cookie);
-        let past = std::mem::replace(self, fresh);
-        self.dropped_cookie = past.dropped_cookie;
+        let past = std::mem::replace(self, Self::new(Phase::Live, cookie));
+        self.found = past.found;
+        self.has_destroyed = past.has_destroyed;
+        self.left_alone = past.left_alone;
         self.finished = past.finished;
         // What was counted is never counted again from the start.
         self.edits = past.edits;
@@ -160,52 +197,71 @@ impl State {
         self.epoch = past.epoch + 1;
     }
 
-    /// Gives the session a new id, made when it is needed. Unless its data was kept, the new
-    /// session has no tie to what the old one holds.
-    pub(crate) fn change_id(&mut self, cookie: SessionCookie, keeps_data: bool) {
-        if !keeps_data {
-            self.edit(Edit::Clear);
+    /// Gives the session a new id, made when it is needed. `keeps` says which of the data goes on;
+    /// without it, the new session has no tie to what the old one holds.
+    pub(crate) fn change_id(&mut self, cookie: SessionCookie, keeps: Option<Kept>) {
+        match keeps.as_ref().map(|kept| &kept.keys) {
+            None => self.edit(Edit::Clear),
+            Some(Some(keys)) => self.edit(Edit::Retain(keys.clone())),
+            Some(None) => {}
         }
         self.data_mut();
-        let source = self.stored.take();
-        let may_be_stored = source.is_some() || self.attempt.take().is_some();
-        let id = self.id.take().filter(|_| may_be_stored);
-        match (&mut self.retired, id, source) {
-            (None, Some(id), Some(source)) => {
-                self.retired = Some(Retired {
+        let base = std::mem::replace(&mut self.base, Base::New(cookie.clone()));
+        let attempted = self.attempt.take().is_some();
+        let change = self.id_change.get_or_insert_default();
+        match (self.id.take(), base) {
+            (Some(id), Base::Stored(source)) if change.retired.is_none() => {
+                change.retired = Some(Retired {
                     id,
-                    source: keeps_data.then_some(source),
-                    edits: Edits::default(),
-                    removal_begun: false,
+                    source,
+                    kept: keeps,
                 });
             }
-            (_, id, _) => self.discarded.extend(id),
+            (id, base) => {
+                let may_be_stored = attempted || matches!(base, Base::Stored(_));
+                self.discarded.extend(id.filter(|_| may_be_stored));
+                if let Some(retired) = &mut change.retired {
+                    retired.kept = retired.kept.take().zip(keeps).map(|(was, now)| Kept {
+                        keys: both(was.keys, now.keys),
+                        edits: was.edits,
+                    });
+                }
+            }
         }
-        if let (Some(retired), false) = (&mut self.retired, keeps_data) {
-            retired.source = None;
+        if self.phase == Phase::Moved {
+            self.phase = Phase::Live;
         }
-        self.dropped_cookie
-            .get_or_insert_with(|| self.cookie.clone());
-        self.made_with = cookie.clone();
         self.cookie = cookie;
-        self.regenerated = true;
-        self.written = false;
-        self.moved = None;
+        self.written = None;
         self.version += 1;
         self.epoch += 1;
     }
 
+    pub(crate) fn stored(&self) -> Option<&Record> {
+        match &self.base {
+            Base::New(_) => None,
+            Base::Stored(record) => Some(record),
+        }
+    }
+
     pub(crate) fn data(&mut self) -> &Data {
-        let stored = self.stored.as_ref();
-        match (&mut self.data, stored.and_then(Record::read_data)) {
+        let Self { data, base, .. } = self;
+        let stored = match base {
+            Base::New(_) => None,
+            Base::Stored(record) => Some(&*record),
+        };
+        match (data, stored.and_then(Record::read_data)) {
             (None, Some(read)) => read,
             (data, _) => data.get_or_insert_with(|| data_of(stored)),
         }
     }
 
     fn data_mut(&mut self) -> &mut Data {
-        self.data
-            .get_or_insert_with(|| data_of(self.stored.as_ref()))
+        let Self { data, base, .. } = self;
+        data.get_or_insert_with(|| match base {
+            Base::New(_) => Data::new(),
+            Base::Stored(record) => record.data(),
+        })
     }
 
     pub(crate) fn version(&self) -> u64 {
@@ -218,15 +274,8 @@ impl State {
 
     /// Makes an edit whose value is known.
     pub(crate) fn edit(&mut self, edit: Edit) {
-        match &edit {
-            Edit::Insert(key, value) => self.data_mut().insert_text(key, value.clone()),
-            Edit::Remove(key) => {
-                self.data_mut().remove(key);
-            }
-            Edit::Retain(keys) => self.data_mut().retain(keys),
-            Edit::Clear => self.data_mut().clear(),
-            Edit::Update(..) => debug_assert!(false, "an update comes with its value"),
-        }
+        let made = edit.apply(self.data_mut());
+        debug_assert!(made.is_ok(), "an update comes with its value");
         self.log(edit);
     }
 
@@ -246,117 +295,160 @@ impl State {
         let Some(data) = self.data.as_ref().filter(|_| !self.edits.is_empty()) else {
             return false;
         };
-        match &self.stored {
-            Some(_) => data.differs_from_source(),
-            None => !data.is_empty(),
+        match &self.base {
+            Base::Stored(record) => !same_data(data, record),
+            Base::New(_) => !data.is_empty(),
         }
     }
 
     /// Whether the cookie's settings differ from those stored.
     pub(crate) fn settings_changed(&self) -> bool {
-        let before = self.stored.as_ref().map_or(&self.made_with, Record::cookie);
+        let before = match &self.base {
+            Base::Stored(record) => record.cookie(),
+            Base::New(cookie) => cookie,
+        };
         !self.cookie.same_settings(before)
+    }
+
+    pub(crate) fn has_written(&self) -> bool {
+        self.written.is_some()
     }
 
     /// Whether this request has moved the session's end so lately that moving it again would show
     /// nowhere: cookies and most stores count in seconds.
-    pub(crate) fn moved_lately(&self, now: SystemTime) -> bool {
-        self.moved
+    pub(crate) fn written_lately(&self, now: SystemTime) -> bool {
+        self.written
             .is_some_and(|at| now.duration_since(at).unwrap_or_default() < LATELY)
     }
 
-    /// Whether the data is another one than when the request began, written or not.
+    /// Whether the data is another one than the browser's cookie led to, written or not.
     pub(crate) fn data_ever_changed(&self) -> bool {
-        self.data_was_changed || self.data_changed()
+        let Some(found) = self.found.as_ref().filter(|_| self.has_written()) else {
+            return self.data_changed();
+        };
+        match (&self.data, &self.base) {
+            (Some(data), _) => !same_data(data, &found.record),
+            (None, Base::Stored(record)) => !same_data(&record.data(), &found.record),
+            (None, Base::New(_)) => false,
+        }
     }
 
-    /// Whether cookie settings have been changed since the request began, written or not.
+    /// Whether the cookie settings are others than the browser's cookie was sent with.
     pub(crate) fn settings_ever_changed(&self) -> bool {
-        self.settings_were_changed || self.settings_changed()
+        let found = self.found.as_ref();
+        found.is_some_and(|found| !self.cookie.same_settings(found.record.cookie()))
     }
 
-    /// The record to write now. Touched first, so that its `expires` is never stale.
-    pub(crate) fn draft(&mut self, now: SystemTime) -> Draft {
-        let data_changed = self.data_changed();
-        let settings_changed = self.settings_changed();
+    /// The record to write now, with `data` in place of the session's own where it is given. Touched
+    /// first, so that its `expires` is never stale.
+    pub(crate) fn draft(&mut self, now: SystemTime, data: Option<&Data>) -> Draft {
         self.cookie.touch(now);
         let cookie = self.cookie.clone();
-        Draft {
-            record: Record::new(cookie, self.data()),
+        let record = match data {
+            Some(data) => Record::new(cookie, data),
+            None => Record::new(cookie, self.data()),
+        };
+        let draft = Draft {
+            record,
             made: now,
             last_edit: self.edits.last(),
             epoch: self.epoch,
-            data_changed,
-            settings_changed,
-        }
+        };
+        self.attempt = Some(Attempt {
+            draft: draft.clone(),
+            inexact: self.edits.update_any(),
+        });
+        draft
     }
 
-    /// The draft has been written.
-    pub(crate) fn commit(&mut self, draft: Draft) {
+    /// Notes that this request's edits may be written to where their session went.
+    pub(crate) fn note_attempt(&mut self, record: &Record, now: SystemTime) {
+        self.attempt = Some(Attempt {
+            draft: Draft {
+                record: record.clone(),
+                made: now,
+                last_edit: self.edits.last(),
+                epoch: self.epoch,
+            },
+            inexact: self.edits.update_any(),
+        });
+    }
+
+    /// The draft has been written. `false` if edits were made meanwhile, which are now to be made on
+    /// what was written.
+    pub(crate) fn commit(&mut self, draft: Draft) -> bool {
         if draft.epoch != self.epoch {
             // The id was changed meanwhile: what was written is the session that is to go.
             self.edits.forget_through(draft.last_edit);
-            if let Some(retired) = &mut self.retired
-                && retired.source.is_some()
-            {
-                retired.source = Some(draft.record);
+            if let Some(retired) = self.retired_mut() {
+                retired.source = draft.record;
             }
-            return;
+            return true;
         }
         self.attempt = None;
         self.version += 1;
-        if let Some(retired) = &mut self.retired {
-            retired.edits.extend_through(&self.edits, draft.last_edit);
+        let Self {
+            edits, id_change, ..
+        } = self;
+        let retired = id_change
+            .as_mut()
+            .and_then(|change| change.retired.as_mut());
+        if let Some(kept) = retired.and_then(|retired| retired.kept.as_mut()) {
+            kept.edits.extend_through(edits, draft.last_edit);
         }
         self.edits.forget_through(draft.last_edit);
-        if self.edits.is_empty() {
+        self.base = Base::Stored(draft.record);
+        self.written = Some(draft.made);
+        let settled = self.edits.is_empty();
+        if settled {
             self.data = None;
-        } else if let Some(data) = &mut self.data {
-            // Edited again while the draft was being written.
-            data.detach();
         }
-        if draft.data_changed {
-            self.note_changed_data(&draft.record);
-        }
-        self.made_with = draft.record.cookie().clone();
-        self.stored = Some(draft.record);
-        self.written = true;
-        self.moved = Some(draft.made);
-        self.settings_were_changed |= draft.settings_changed;
-    }
-
-    /// Changed data is about to count as stored. A second write may undo what the first one did.
-    fn note_changed_data(&mut self, written: &Record) {
-        self.data_was_changed = match &self.changed_from {
-            Some(Some(before)) => !before.data().iter().eq(written.data().iter()),
-            Some(None) => true,
-            None => {
-                self.changed_from = Some(self.stored.take());
-                true
-            }
-        };
+        settled
     }
 
     pub(crate) fn edits(&self) -> &Edits {
         &self.edits
     }
 
-    /// Whether sessions of this request are still to be removed from the store.
-    pub(crate) fn has_remains(&self) -> bool {
-        self.retired.is_some() || !self.discarded.is_empty()
+    /// This request's edits up to the one with `number` have found their place.
+    pub(crate) fn forget_edits_through(&mut self, number: u64) {
+        self.attempt = None;
+        self.edits.forget_through(number);
+        self.version += 1;
     }
 
-    pub(crate) fn has_discarded(&self) -> bool {
-        !self.discarded.is_empty()
+    pub(crate) fn retired(&self) -> Option<&Retired> {
+        self.id_change.as_ref()?.retired.as_ref()
+    }
+
+    pub(crate) fn retired_mut(&mut self) -> Option<&mut Retired> {
+        self.id_change.as_mut()?.retired.as_mut()
+    }
+
+    /// The session that was there before is not there any more.
+    pub(crate) fn forget_retired(&mut self) {
+        if let Some(change) = &mut self.id_change {
+            change.retired = None;
+        }
+    }
+
+    /// Whether the id was changed on purpose: such a session is saved even when it is empty.
+    pub(crate) fn has_new_id(&self) -> bool {
+        self.id_change.is_some()
+    }
+
+    /// Whether sessions of this request are still to be removed from the store.
+    pub(crate) fn has_remains(&self) -> bool {
+        self.retired().is_some() || !self.discarded.is_empty()
     }
 
     /// Whether the session that was there is to end even if nobody can be told of the new one:
-    /// nothing of it was to go on, or not all of it, or the browser, which has `known`, has never
-    /// heard of it.
-    pub(crate) fn ends_the_old(&self, known: Option<&SessionId>) -> bool {
-        self.retired.as_ref().is_some_and(|retired| {
-            retired.source.is_none()
-                || retired.edits.remove_any()
+    /// nothing of it was to go on, or not all of it, or the browser has never heard of it.
+    pub(crate) fn ends_the_old(&self) -> bool {
+        let known = self.found.as_ref().map(|found| &found.id);
+        self.retired().is_some_and(|retired| {
+            let removed = |kept: &Kept| kept.keys.is_some() || kept.edits.remove_any();
+            retired.kept.as_ref().is_none_or(removed)
                 || self.edits.remove_any()
                 || Some(&retired.id) != known
         })
@@ -364,7 +456,7 @@ impl State {
 
     /// Whether `id` is that of the session as it is now in the store.
     pub(crate) fn lies_under(&self, id: &SessionId) -> bool {
-        self.written && self.id.as_ref() == Some(id)
+        self.has_written() && self.id.as_ref() == Some(id)
     }
 
     /// Takes `data`, which is this request's edits on top of what another one has written.
@@ -373,32 +465,52 @@ impl State {
             self.cookie = current.cookie().clone();
         }
         self.data = Some(data);
-        self.stored = Some(current);
+        self.base = Base::Stored(current);
         self.version += 1;
     }
 
     /// Lets this request's whole session stand against what another one has written.
     pub(crate) fn overwrite(&mut self, current: Record) {
-        self.data_mut().detach();
-        self.stored = Some(current);
+        self.data_mut();
+        self.base = Base::Stored(current);
     }
 
-    /// Takes `data`, which is that of a regenerated session made again from what the old one holds
+    /// Takes `data`, which is that of a session with a new id made again from what the old one holds
     /// now.
-    pub(crate) fn rebase_retired(&mut self, current: &Record, mut data: Data) {
-        let source = self
-            .retired
-            .as_ref()
-            .and_then(|retired| retired.source.as_ref());
+    pub(crate) fn rebase_retired(&mut self, current: &Record, data: Data) {
+        let source = self.retired().map(|retired| &retired.source);
         if source.is_some_and(|source| self.cookie.same_settings(source.cookie())) {
             self.cookie = current.cookie().clone();
         }
-        data.detach();
         self.data = Some(data);
         self.version += 1;
     }
 }
 
+/// Whether a record holds this data.
+fn same_data(data: &Data, record: &Record) -> bool {
+    match record.read_data() {
+        Some(read) => data == read,
+        None => *data == record.data(),
+    }
+}
+
 fn data_of(stored: Option<&Record>) -> Data {
     stored.map_or_else(Data::new, Record::data)
+}
+
+/// The keys that both of two selections keep.
+fn both(
+    one: Option<std::sync::Arc<[String]>>,
+    other: Option<std::sync::Arc<[String]>>,
+) -> Option<std::sync::Arc<[String]>> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(
+            one.iter()
+                .filter(|key| other.contains(key))
+                .cloned()
+                .collect(),
+        ),
+        (one, other) => one.or(other),
+    }
 }

@@ -1,59 +1,100 @@
 //! How a session's changes reach the store.
 
+use super::shared::Shared;
+use super::state::{Draft, Phase};
+use crate::context::contention::Turn;
+use crate::context::limit::Deadline;
+use crate::context::options::OnConflict;
 use crate::format::data::Data;
-use crate::lifecycle::options::OnConflict;
-use crate::session::state::{Draft, Retired};
-use crate::session::{Phase, Shared};
+use crate::format::facts::Moved;
 use crate::{Created, Error, ErrorKind, Record, Replaced, Result, SessionId};
 
-/// How often one save meets a conflict before it gives up. In this process conflicting requests
-/// stand in line, so each try but the first loses only to a request that is not in it.
-const MAX_TRIES: usize = 64;
 /// How often an id that is in use is followed by another one.
 const MAX_IDS: usize = 4;
 
+/// The steps after which a write gives up that time alone does not stop: a store on a clock that
+/// stands still, or one that always answers the same.
+pub(crate) const MOST_TRIES: usize = 4_096;
+
+/// Decides on the data that is about to be written, and may change it; `false` to write nothing.
+pub(crate) type Decide<'a> = dyn FnMut(&mut Data) -> bool + Send + 'a;
+
+/// What a write has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// The store holds it.
+    Stored,
+    /// The store held it before.
+    Unchanged,
+    /// Whoever was to decide has refused.
+    Refused,
+}
+
+/// How one write is made.
+pub(crate) struct How<'a, 'd> {
+    pub(crate) on_conflict: OnConflict,
+    pub(crate) decide: Option<&'a mut Decide<'d>>,
+}
+
 /// All methods expect the caller to hold the `io` lock.
 impl Shared {
+    /// How a write is made that nobody has asked for in particular.
+    pub(crate) fn as_configured(&self) -> How<'static, 'static> {
+        How {
+            on_conflict: self.config.options.on_conflict,
+            decide: None,
+        }
+    }
+
     /// Writes the session as it is now.
     ///
     /// A new session is created; a stored one is replaced if nobody else changed it, and brought
     /// together with the other change otherwise. A session that is no longer stored is not brought
     /// back: `Missing`.
-    pub(crate) async fn write(&self) -> Result<()> {
-        let stored = self.state().stored.clone();
+    pub(crate) async fn write(&self, mut how: How<'_, '_>) -> Result<Written> {
+        let stored = self.state().stored().cloned();
         match stored {
-            None => self.write_new().await,
-            Some(stored) => self.write_over(stored).await,
+            None => self.write_new(&mut how).await,
+            Some(stored) => self.write_over(stored, &mut how).await,
         }
     }
 
-    async fn write_new(&self) -> Result<()> {
+    async fn write_new(&self, how: &mut How<'_, '_>) -> Result<Written> {
         let store = self.config.store();
-        let (epoch, mut interrupted) = self.begin();
+        let epoch = self.state().epoch();
+        // Of an earlier creation whose answer never came.
+        let mut unanswered = self.state().attempt.take();
         for _ in 0..MAX_IDS {
             let id = self.id();
-            let Some(draft) = self.draft(epoch) else {
-                return Ok(());
+            let draft = match self.draft(epoch, how)? {
+                Drafted::Draft(draft) => draft,
+                Drafted::Elsewhere => return Ok(Written::Stored),
+                Drafted::Refused => return Ok(Written::Refused),
             };
+            if how.decide.is_some() && draft.record.data().is_empty() && !self.state().has_new_id()
+            {
+                // Nothing came of it, and nothing makes no session.
+                self.forget_attempt(epoch);
+                return Ok(Written::Unchanged);
+            }
             let created = if self.config.capabilities.create {
-                store.create(&id, &draft.record).await?
+                self.answered(store.create(&id, &draft.record).await)?
             } else {
-                store.set(&id, &draft.record).await?;
+                self.answered(store.set(&id, &draft.record).await)?;
                 Created::Created
             };
             if created == Created::Created {
-                self.state().commit(draft);
-                return Ok(());
-            }
-            if let Some(earlier) = interrupted.take()
-                && let Some(current) = store.get(&id).await?
-                && current.same_json(&earlier.record)
-            {
-                self.state().commit(earlier);
-                return self.write_over(current).await;
+                self.commit(draft, how)?;
+                return Ok(Written::Stored);
             }
             if !self.forget_attempt(epoch) {
-                return Ok(());
+                return Ok(Written::Stored);
+            }
+            // An id of ours is nobody else's: that creation did take place.
+            if let Some(earlier) = unanswered.take().filter(|_| self.config.ids_are_ours()) {
+                let stored = earlier.draft.record.clone();
+                self.state().commit(earlier.draft);
+                return self.write_over(stored, how).await;
             }
             self.state().id = None;
         }
@@ -61,69 +102,223 @@ impl Shared {
             .with_message("every new session id was in use already; genid must make new ones"))
     }
 
-    async fn write_over(&self, stored: Record) -> Result<()> {
-        let store = self.config.store();
+    async fn write_over(&self, stored: Record, how: &mut How<'_, '_>) -> Result<Written> {
+        self.check_earlier(how.on_conflict)?;
         let id = self.id();
-        let (epoch, mut interrupted) = self.begin();
-        let mut old = stored;
         let mut turn = None;
-        for _ in 0..MAX_TRIES {
-            let Some(draft) = self.draft(epoch) else {
-                return Ok(());
+        let written = self.replace(&id, stored, how, &mut turn).await;
+        if let (Err(error), Some(turn)) = (&written, &turn)
+            && matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout)
+        {
+            turn.fail(error.kind());
+        }
+        written
+    }
+
+    async fn replace<'s>(
+        &'s self,
+        id: &SessionId,
+        mut old: Record,
+        how: &mut How<'_, '_>,
+        turn: &mut Option<Turn<'s>>,
+    ) -> Result<Written> {
+        let store = self.config.store();
+        let epoch = self.state().epoch();
+        let merges = how.on_conflict == OnConflict::Merge;
+        let mut deadline = Deadline::new(self.config.wait_limit());
+        // Where others stand in line already, a write that does not would only be in their way.
+        let mut conflicts = merges && self.config.contention.has_line(id);
+        for _ in 0..MOST_TRIES {
+            if conflicts {
+                if how.on_conflict == OnConflict::Fail {
+                    break;
+                }
+                let Some(left) = deadline.left() else { break };
+                if turn.is_none() {
+                    *turn = Some(self.config.contention.turn(id, left).await?);
+                }
+                let Some(current) = store.get(id).await? else {
+                    return Err(self.gone("get"));
+                };
+                if let Some(moved) = Moved::read(&current) {
+                    self.state().phase = Phase::Moved;
+                    return self.follow(moved, epoch, how).await;
+                }
+                if !current.same_json(&old) {
+                    match merges {
+                        true => self.rebase(&current, epoch)?,
+                        false => self.overwrite(current.clone(), epoch),
+                    }
+                }
+                old = current;
+            }
+            let draft = match self.draft(epoch, how)? {
+                Drafted::Draft(draft) => draft,
+                Drafted::Elsewhere => return Ok(Written::Stored),
+                Drafted::Refused => return Ok(Written::Refused),
             };
+            if how.decide.is_some()
+                && same_data(&draft.record, &old)
+                && !self.state().settings_changed()
+            {
+                // Nothing to write: what was decided on is what the store holds.
+                self.forget_attempt(epoch);
+                return Ok(Written::Unchanged);
+            }
             let replaced = if self.config.capabilities.replace {
-                store.replace(&id, &old, &draft.record).await?
+                self.answered(store.replace(id, &old, &draft.record).await)?
             } else {
-                store.set(&id, &draft.record).await?;
+                self.answered(store.set(id, &draft.record).await)?;
                 Replaced::Replaced
             };
-            if replaced == Replaced::Replaced {
-                self.state().commit(draft);
-                return Ok(());
-            }
-            if !self.forget_attempt(epoch) {
-                return Ok(());
-            }
-            if replaced == Replaced::Missing {
-                return Err(self.gone("replace"));
-            }
-            if turn.is_none() {
-                turn = Some(self.config.contention.turn(&id).await);
-            }
-            let Some(current) = store.get(&id).await? else {
-                return Err(self.gone("get"));
-            };
-            old = current.clone();
-            match (interrupted.take(), self.config.options.on_conflict) {
-                // No conflict, but what an earlier save of ours wrote whose answer never came.
-                (Some(earlier), _) if earlier.record.same_json(&current) => {
-                    self.state().commit(earlier);
+            match replaced {
+                Replaced::Replaced => {
+                    self.commit(draft, how)?;
+                    return Ok(Written::Stored);
                 }
-                (_, OnConflict::Merge) => self.rebase(&current, epoch)?,
-                (_, OnConflict::Overwrite) => self.overwrite(current, epoch),
-                (_, OnConflict::Fail) => break,
+                Replaced::Missing => {
+                    self.forget_attempt(epoch);
+                    return Err(self.gone("replace"));
+                }
+                Replaced::Conflict if !self.forget_attempt(epoch) => return Ok(Written::Stored),
+                Replaced::Conflict => conflicts = true,
             }
         }
         Err(Error::new(ErrorKind::Conflict, "save"))
     }
 
-    /// The state of the id's changes at the beginning of a write, and the write before it whose
-    /// answer never came. Another task may change the id while the store is asked; the session
-    /// under the old one is to go anyway then, and the write is none of the new one's.
-    fn begin(&self) -> (u64, Option<Draft>) {
-        let mut state = self.state();
-        (state.epoch(), state.attempt.take())
+    /// Sends this request's edits after a session whose id was changed meanwhile. Nothing of what
+    /// the new id holds comes back here: this request came with the old one.
+    async fn follow(&self, mut moved: Moved, epoch: u64, how: &How<'_, '_>) -> Result<Written> {
+        // Decided here, the new session's data would be told to whoever has the old id.
+        if how.decide.is_some() {
+            return Err(self.gone("commit"));
+        }
+        if how.on_conflict == OnConflict::Fail {
+            return Err(Error::new(ErrorKind::Conflict, "save"));
+        }
+        let store = self.config.store();
+        let edits = self.state().edits().clone();
+        let mut kept: Option<Vec<String>> = None;
+        for _ in 0..MOST_TRIES {
+            let now = self.config.clock().now();
+            kept = match (kept, moved.kept()) {
+                (Some(kept), Some(now)) => {
+                    Some(kept.into_iter().filter(|key| now.contains(key)).collect())
+                }
+                (kept, now) => kept.or_else(|| now.map(<[String]>::to_vec)),
+            };
+            let Some(id) = moved.successor(now) else {
+                return Err(self.gone("get"));
+            };
+            let Some(current) = store.get(&id).await? else {
+                return Err(self.gone("get"));
+            };
+            if let Some(next) = Moved::read(&current) {
+                moved = next;
+                continue;
+            }
+            let mut data = current.data();
+            match &kept {
+                Some(keys) => edits.apply_to(keys, &mut data)?,
+                None => edits.apply(&mut data)?,
+            }
+            let mut cookie = current.cookie().clone();
+            cookie.touch(now);
+            let record = Record::new(cookie, &data);
+            if same_data(&record, &current) {
+                self.state().forget_edits_through(edits.last());
+                return Ok(Written::Unchanged);
+            }
+            self.check_size(&record)?;
+            self.state().note_attempt(&record, now);
+            let replaced = self.answered(store.replace(&id, &current, &record).await)?;
+            self.forget_attempt(epoch);
+            match replaced {
+                Replaced::Replaced => {
+                    self.state().forget_edits_through(edits.last());
+                    return Ok(Written::Stored);
+                }
+                Replaced::Conflict => {}
+                Replaced::Missing => return Err(self.gone("replace")),
+            }
+        }
+        Err(Error::new(ErrorKind::Conflict, "save"))
+    }
+
+    /// Refuses to make edits a second time of which nobody knows whether they were made.
+    ///
+    /// The row cannot tell: another request may have written the very same text, or have taken ours
+    /// back since.
+    fn check_earlier(&self, on_conflict: OnConflict) -> Result<()> {
+        let state = self.state();
+        let unknown = state
+            .attempt
+            .as_ref()
+            .is_some_and(|earlier| earlier.inexact);
+        // A whole session that stands against every other is the same however often it is written.
+        if unknown && on_conflict != OnConflict::Overwrite {
+            return Err(Error::new(ErrorKind::Timeout, "save").with_message(
+                "an earlier save was not answered, and may have taken place; `reload` the session \
+                 before the edits are made again",
+            ));
+        }
+        Ok(())
+    }
+
+    /// What the store has answered. An error that says nothing was done leaves nothing to wonder
+    /// about.
+    fn answered<T>(&self, answer: Result<T>) -> Result<T> {
+        answer.inspect_err(|error| {
+            if error.kind().is_refusal() {
+                self.state().attempt = None;
+            }
+        })
     }
 
     /// A draft of the session, noted as one that may have been written.
-    fn draft(&self, epoch: u64) -> Option<Draft> {
-        let mut state = self.state();
-        if state.epoch() != epoch {
-            return None;
+    fn draft(&self, epoch: u64, how: &mut How<'_, '_>) -> Result<Drafted> {
+        loop {
+            // Application's code runs without the lock.
+            let (decided, version) = match &mut how.decide {
+                None => (None, None),
+                Some(decide) => {
+                    let (mut data, version) = {
+                        let mut state = self.state();
+                        (state.data().clone(), state.version())
+                    };
+                    if !decide(&mut data) {
+                        return Ok(Drafted::Refused);
+                    }
+                    (Some(data), Some(version))
+                }
+            };
+            let mut state = self.state();
+            if state.epoch() != epoch {
+                // The session under the old id is to go, and this write is none of the new one's.
+                return Ok(Drafted::Elsewhere);
+            }
+            if version.is_some_and(|version| version != state.version()) {
+                continue;
+            }
+            let draft = state.draft(self.config.clock().now(), decided.as_ref());
+            if let Err(error) = self.check_size(&draft.record) {
+                state.attempt = None;
+                return Err(error);
+            }
+            return Ok(Drafted::Draft(draft));
         }
-        let draft = state.draft(self.config.clock().now());
-        state.attempt = Some(draft.clone());
-        Some(draft)
+    }
+
+    /// Notes that a draft is what the store holds.
+    fn commit(&self, draft: Draft, how: &How<'_, '_>) -> Result<()> {
+        let (record, epoch) = (draft.record.clone(), draft.epoch);
+        let settled = self.state().commit(draft);
+        // The edits that were made meanwhile know nothing of what was decided.
+        if !settled && how.decide.is_some() {
+            self.rebase(&record, epoch)?;
+        }
+        Ok(())
     }
 
     /// Notes that a draft was not written; `false` if the id was changed meanwhile.
@@ -164,140 +359,6 @@ impl Shared {
         }
     }
 
-    /// Makes the data of a regenerated session again, from what the old one holds now.
-    fn rebase_retired(&self, retired: &Retired, current: &Record) -> Result<()> {
-        loop {
-            let (edits, version) = {
-                let state = self.state();
-                (state.edits().clone(), state.version())
-            };
-            let mut data = current.data();
-            retired.edits.apply(&mut data)?;
-            edits.apply(&mut data)?;
-            let mut state = self.state();
-            if state.version() == version {
-                state.rebase_retired(current, data);
-                return Ok(());
-            }
-        }
-    }
-
-    /// Removes the session that this one was regenerated from, now that the new one is stored.
-    ///
-    /// Where the new one keeps its data, the old one goes only if it still is what that data was
-    /// made from. An edit in between is brought over; if the old session was destroyed in between,
-    /// so is the new one, since somebody has just logged out of it.
-    pub(crate) async fn retire(&self) -> Result<()> {
-        let store = self.config.store();
-        for _ in 0..MAX_TRIES {
-            let Some(retired) = self.state().retired.clone() else {
-                return self.discard().await;
-            };
-            if self.state().lies_under(&retired.id) {
-                // genid gave the same id again: the new session has taken the old one's place.
-                self.state().retired = None;
-                continue;
-            }
-            let source = retired
-                .source
-                .as_ref()
-                .filter(|_| self.config.capabilities.replace);
-            let Some(source) = source else {
-                store.destroy(&retired.id).await?;
-                self.state().retired = None;
-                continue;
-            };
-            if let Some(retired) = &mut self.state().retired {
-                retired.removal_begun = true;
-            }
-            // A record that has ended already: written on a condition, it removes on a condition.
-            let current = match store.replace(&retired.id, source, &ended(source)).await? {
-                Replaced::Conflict => store.get(&retired.id).await?,
-                Replaced::Missing => None,
-                Replaced::Replaced => {
-                    self.state().retired = None;
-                    continue;
-                }
-            };
-            let Some(current) = current else {
-                // Gone by our own hand, or of old age; or else somebody has logged out.
-                if retired.removal_begun || source.is_expired(self.config.clock().now()) {
-                    self.state().retired = None;
-                    continue;
-                }
-                self.undo_regenerate().await?;
-                return Err(self.gone("regenerate"));
-            };
-            match self.config.options.on_conflict {
-                OnConflict::Overwrite => {}
-                OnConflict::Fail => {
-                    self.undo_regenerate().await?;
-                    break;
-                }
-                OnConflict::Merge => {
-                    self.rebase_retired(&retired, &current)?;
-                    let stored = self.state().stored.clone();
-                    if let Some(stored) = stored {
-                        self.write_over(stored).await?;
-                    }
-                }
-            }
-            // Only now is everything that the old session holds in the new one, too.
-            if let Some(retired) = &mut self.state().retired {
-                retired.source = Some(current);
-                retired.removal_begun = false;
-            }
-        }
-        Err(Error::new(ErrorKind::Conflict, "regenerate"))
-    }
-
-    /// Removes the new session again and leaves the old one to itself.
-    async fn undo_regenerate(&self) -> Result<()> {
-        self.state().retired = None;
-        self.remove().await?;
-        let mut state = self.state();
-        state.stored = None;
-        state.written = false;
-        Ok(())
-    }
-
-    /// Removes the session, with the one it was regenerated from, from the store.
-    pub(crate) async fn remove(&self) -> Result<()> {
-        let store = self.config.store();
-        let retired = self
-            .state()
-            .retired
-            .as_ref()
-            .map(|retired| retired.id.clone());
-        if let Some(id) = retired {
-            store.destroy(&id).await?;
-            self.state().retired = None;
-        }
-        self.discard().await?;
-        let own = {
-            let state = self.state();
-            let may_be_stored = state.stored.is_some() || state.attempt.is_some();
-            state.id.clone().filter(|_| may_be_stored)
-        };
-        match own {
-            Some(id) => store.destroy(&id).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Removes what this request has stored under ids that it has given up.
-    pub(crate) async fn discard(&self) -> Result<()> {
-        loop {
-            let Some(id) = self.state().discarded.last().cloned() else {
-                return Ok(());
-            };
-            if !self.state().lies_under(&id) {
-                self.config.store().destroy(&id).await?;
-            }
-            self.state().discarded.pop();
-        }
-    }
-
     /// Notes that the session is no longer stored, and makes the error that says so.
     pub(crate) fn gone(&self, operation: &'static str) -> Error {
         tracing::debug!("the session was destroyed or has expired meanwhile; edits are dropped");
@@ -305,20 +366,19 @@ impl Shared {
         Error::new(ErrorKind::Missing, operation)
     }
 
-    /// The session's id, made now if it has none yet.
-    pub(crate) fn id(&self) -> SessionId {
-        if let Some(id) = &self.state().id {
-            return id.clone();
-        }
-        // Made outside the lock: genid is the application's.
-        let new = self.config.new_id(&self.origin);
-        self.state().id.get_or_insert(new).clone()
+    fn check_size(&self, _record: &Record) -> Result<()> {
+        Ok(())
     }
 }
 
-fn ended(source: &Record) -> Record {
-    let mut cookie = source.cookie().clone();
-    let epoch = std::time::SystemTime::UNIX_EPOCH;
-    cookie.set_expires(Some(epoch), epoch);
-    Record::new(cookie, &Data::new())
+enum Drafted {
+    Draft(Draft),
+    /// The id was changed meanwhile.
+    Elsewhere,
+    Refused,
+}
+
+/// Whether two records hold the same data, whatever their cookies say.
+fn same_data(one: &Record, other: &Record) -> bool {
+    one.data() == other.data()
 }

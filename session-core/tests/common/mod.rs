@@ -11,13 +11,14 @@ use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use session_core::{
     Capabilities, Clock, Connection, Created, Error, ErrorKind, Lifecycle, Outcome, Record,
-    Renewal, Renewed, Replaced, RequestHead, Result, Secrets, Session, SessionCookie, SessionId,
-    SessionOptions, Store, StoredExpiry, Touched,
+    Replaced, RequestHead, Result, Secrets, Session, SessionCookie, SessionId, SessionOptions,
+    Store, StoredExpiry, Touched,
 };
 
 pub const ALL: Capabilities = Capabilities::NONE.with_touch().with_create().with_replace();
-/// The same, and reads that touch.
-pub const ONE_STEP: Capabilities = ALL.with_get_and_touch();
+
+/// What is left under an old id says where its session went.
+pub const FORWARD: &str = r#""@session":{"moved":"#;
 
 /// 2026-01-02T03:04:05.678Z.
 pub fn start() -> SystemTime {
@@ -40,6 +41,16 @@ pub struct Inner {
     fails: Option<(&'static str, ErrorKind)>,
     /// The next call of the method with this name is done, and its answer lost.
     loses: Option<&'static str>,
+}
+
+impl Inner {
+    /// The answer of a method that has done its work, unless it is lost.
+    fn answer<T>(&mut self, call: &'static str, answer: T) -> Result<T> {
+        match self.loses.take_if(|lost| *lost == call) {
+            Some(call) => Err(Error::new(ErrorKind::Timeout, call)),
+            None => Ok(answer),
+        }
+    }
 }
 
 impl Recorder {
@@ -77,20 +88,40 @@ impl Recorder {
         self.inner().fails = None;
     }
 
-    pub fn len(&self) -> usize {
-        self.inner().records.len()
+    /// The texts of the sessions, without what only says where a session went.
+    pub fn sessions(&self) -> Vec<String> {
+        let inner = self.inner();
+        let texts = inner
+            .records
+            .values()
+            .map(|record| record.json().to_owned());
+        texts.filter(|text| !text.contains(FORWARD)).collect()
     }
 
-    /// The JSON of the only record.
+    /// How many sessions there are.
+    pub fn len(&self) -> usize {
+        self.sessions().len()
+    }
+
+    /// The JSON of the only session.
     pub fn only(&self) -> String {
+        let mut sessions = self.sessions();
+        assert_eq!(sessions.len(), 1);
+        sessions.remove(0)
+    }
+
+    /// When the only session ends.
+    pub fn end(&self) -> SystemTime {
         let inner = self.inner();
         assert_eq!(inner.records.len(), 1);
-        inner.records.values().next().unwrap().json().to_owned()
+        inner.records.values().next().unwrap().expires().unwrap()
     }
 
+    /// With every request extending its session, as in express-session.
     pub fn options(&self) -> SessionOptions {
         SessionOptions::new(self.clone(), Secrets::new("keyboard cat").unwrap())
             .clock(self.clock.clone())
+            .touch_after(Duration::ZERO)
     }
 
     fn call(&self, name: &'static str) -> Result<MutexGuard<'_, Inner>> {
@@ -120,13 +151,15 @@ impl Store for Recorder {
     }
 
     async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
-        self.call("set")?.records.insert(id.clone(), record.clone());
-        Ok(())
+        let mut inner = self.call("set")?;
+        inner.records.insert(id.clone(), record.clone());
+        inner.answer("set", ())
     }
 
     async fn destroy(&self, id: &SessionId) -> Result<()> {
-        self.call("destroy")?.records.remove(id);
-        Ok(())
+        let mut inner = self.call("destroy")?;
+        inner.records.remove(id);
+        inner.answer("destroy", ())
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -143,49 +176,24 @@ impl Store for Recorder {
         Ok(Touched::Touched)
     }
 
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        let mut inner = self.call("get_and_touch")?;
-        let Some(mut record) = self.live(&inner, id) else {
-            return Ok(None);
-        };
-        if !renewal.applies_to(&record, None) {
-            return Ok(Some((record, Renewed::Left)));
-        }
-        record.touch(renewal.cookie(), renewal.end(None));
-        inner.records.insert(id.clone(), record.clone());
-        Ok(Some((record, Renewed::Touched)))
-    }
-
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
         let mut inner = self.call("create")?;
-        let lost = inner.loses.take_if(|call| *call == "create").is_some();
         if self.live(&inner, id).is_some() {
             return Ok(Created::Exists);
         }
         inner.records.insert(id.clone(), record.clone());
-        if lost {
-            return Err(Error::new(ErrorKind::Timeout, "create"));
-        }
-        Ok(Created::Created)
+        inner.answer("create", Created::Created)
     }
 
     async fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
         let mut inner = self.call("replace")?;
-        let lost = inner.loses.take_if(|call| *call == "replace").is_some();
         match self.live(&inner, id) {
             None => return Ok(Replaced::Missing),
             Some(stored) if !stored.same_json(old) => return Ok(Replaced::Conflict),
             Some(_) if new.is_expired(self.clock.now()) => drop(inner.records.remove(id)),
             Some(_) => drop(inner.records.insert(id.clone(), new.clone())),
         }
-        if lost {
-            return Err(Error::new(ErrorKind::Timeout, "replace"));
-        }
-        Ok(Replaced::Replaced)
+        inner.answer("replace", Replaced::Replaced)
     }
 }
 

@@ -235,6 +235,20 @@ impl Data {
         }
     }
 
+    /// Makes the changes that lead from `before` to `after`.
+    pub(crate) fn carry_over(&mut self, before: &Self, after: &Self) {
+        for (key, value) in after.iter() {
+            if before.raw(&key) != Some(value) {
+                self.insert_text(&key, value.into());
+            }
+        }
+        for key in before.keys() {
+            if !after.contains_key(&key) {
+                self.remove(&key);
+            }
+        }
+    }
+
     /// Adds a member of the source.
     fn push(&mut self, key: Span, value: Span) {
         if self.entries.capacity() == 0 {

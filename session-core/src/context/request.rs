@@ -74,7 +74,7 @@ impl RequestHead<'_> {
                 (header.clone(), start..start + value.len())
             })
         });
-        NamedCookies(cookies.collect())
+        NamedCookies(cookies.take(MOST_COOKIES).collect())
     }
 
     pub(crate) fn keep(self) -> OwnedHead {
@@ -87,6 +87,13 @@ impl RequestHead<'_> {
     }
 }
 
+/// How many cookies of one name are looked at: a browser has one for each path and domain that it
+/// was given them for, and a header full of them must not cost a signature each.
+const MOST_COOKIES: usize = 16;
+
+/// How many sessions a request may show, each of which may be asked for in the store.
+const MOST_SESSIONS: usize = 4;
+
 /// Cookies of one name: each as the header that it is in, and its value's place there.
 #[derive(Default)]
 pub(crate) struct NamedCookies(SmallVec<[(HeaderValue, Range<usize>); 1]>);
@@ -96,12 +103,30 @@ impl NamedCookies {
         self.0.is_empty()
     }
 
-    /// The id in the first one whose signature holds.
-    pub(crate) fn signed(&self, secrets: &Secrets) -> Option<Signed> {
-        self.0.iter().find_map(|(header, place)| {
-            let value = str::from_utf8(&header.as_bytes()[place.clone()]).ok()?;
-            with_decoded(value, |value| secrets.verify(value))
-        })
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The ids in those whose signature holds, in their order, each once.
+    pub(crate) fn signed(&self, secrets: &Secrets) -> SmallVec<[Signed; 1]> {
+        let mut all = SmallVec::<[Signed; 1]>::new();
+        for (header, place) in &self.0 {
+            let value = str::from_utf8(&header.as_bytes()[place.clone()]);
+            let signed = value
+                .ok()
+                .and_then(|value| with_decoded(value, |value| secrets.verify(value)));
+            if let Some(signed) = signed
+                && !all
+                    .iter()
+                    .any(|known| known.id.as_str() == signed.id.as_str())
+            {
+                all.push(signed);
+                if all.len() == MOST_SESSIONS {
+                    break;
+                }
+            }
+        }
+        all
     }
 }
 

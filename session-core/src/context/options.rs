@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Clock, CookieOptions, RequestHead, Secrets, SessionId, Store};
+use crate::{Clock, CookieOptions, RequestHead, Secrets, SessionCookie, SessionId, Store};
 
 /// What happens to the stored session when a handler lets go of it
 /// ([`Session::unset`](crate::Session::unset)).
@@ -26,8 +26,8 @@ pub enum OnStoreError {
     /// The request fails, with the status of the error: 503 for a store that is unavailable.
     #[default]
     Fail,
-    /// The request is served without a session, and a failed touch is only logged. A failed save
-    /// still fails the request: its data would be lost.
+    /// The request is served without a session. A failed save still fails the request: its data
+    /// would be lost.
     ServeWithoutSession,
 }
 
@@ -47,6 +47,73 @@ pub enum OnConflict {
     Overwrite,
     /// The save fails with [`ErrorKind::Conflict`](crate::ErrorKind::Conflict).
     Fail,
+}
+
+/// What happens to edits of a session that was destroyed, regenerated or has expired meanwhile. In
+/// no case do they bring it back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnEnded {
+    /// They are dropped, and the response goes out as the handler made it;
+    /// [`Outcome::edits_dropped`](crate::Outcome::edits_dropped) says so.
+    #[default]
+    Drop,
+    /// The request fails with [`ErrorKind::Missing`](crate::ErrorKind::Missing), 401.
+    Fail,
+}
+
+/// A cookie of former times, to be dropped: see
+/// [`SessionOptions::former_cookie`].
+#[derive(Clone, Debug)]
+pub struct FormerCookie {
+    pub(crate) name: Option<String>,
+    pub(crate) place: SessionCookie,
+}
+
+impl FormerCookie {
+    /// The cookie of the session's own name, for the path `/` and the host alone.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            name: None,
+            place: SessionCookie::new(),
+        }
+    }
+
+    /// The name, where it is another one than the session's.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The path that it was set for.
+    #[must_use]
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.place.set_path(path);
+        self
+    }
+
+    /// The domain that it was set for.
+    #[must_use]
+    pub fn domain(mut self, domain: impl Into<String>) -> Self {
+        self.place.set_domain(Some(domain.into()));
+        self
+    }
+
+    /// Whether it was `Partitioned`.
+    #[must_use]
+    pub fn partitioned(mut self, partitioned: bool) -> Self {
+        self.place.set_partitioned(partitioned);
+        self.place.set_secure(partitioned);
+        self
+    }
+}
+
+impl Default for FormerCookie {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 type GenId = dyn Fn(&RequestHead<'_>) -> SessionId + Send + Sync;
@@ -83,9 +150,13 @@ impl CookieSource {
 /// | [`save_uninitialized`](Self::save_uninitialized) | `false` | `saveUninitialized` (there `true`, deprecated) |
 /// | [`unset`](Self::unset) | keep | `unset` |
 /// | [`lazy`](Self::lazy) | `false` | |
-/// | [`touch_after`](Self::touch_after) | zero: every request | |
+/// | [`touch_after`](Self::touch_after) | a minute, at most a tenth of the max age | (every request) |
+/// | [`touch_limit`](Self::touch_limit) | 250 ms | |
+/// | [`wait_limit`](Self::wait_limit) | 30 s | |
 /// | [`on_store_error`](Self::on_store_error) | fail the request | |
 /// | [`on_conflict`](Self::on_conflict) | merge | (overwrites) |
+/// | [`on_ended`](Self::on_ended) | drop the edits | (brings the session back) |
+/// | [`former_cookie`](Self::former_cookie) | none | |
 /// | [`no_store`](Self::no_store) | `true` | |
 /// | [`clock`](Self::clock) | the system's | |
 ///
@@ -104,7 +175,11 @@ pub struct SessionOptions {
     pub(crate) save_uninitialized: bool,
     pub(crate) unset: Unset,
     pub(crate) lazy: bool,
-    pub(crate) touch_after: Duration,
+    pub(crate) touch_after: Option<Duration>,
+    pub(crate) touch_limit: Duration,
+    pub(crate) wait_limit: Duration,
+    pub(crate) on_ended: OnEnded,
+    pub(crate) former_cookies: Vec<FormerCookie>,
     pub(crate) on_store_error: OnStoreError,
     pub(crate) on_conflict: OnConflict,
     pub(crate) no_store: bool,
@@ -126,7 +201,11 @@ impl SessionOptions {
             save_uninitialized: false,
             unset: Unset::Keep,
             lazy: false,
-            touch_after: Duration::ZERO,
+            touch_after: None,
+            touch_limit: Duration::from_millis(250),
+            wait_limit: Duration::from_secs(30),
+            on_ended: OnEnded::Drop,
+            former_cookies: Vec::new(),
             on_store_error: OnStoreError::Fail,
             on_conflict: OnConflict::Merge,
             no_store: true,
@@ -207,12 +286,51 @@ impl SessionOptions {
         self
     }
 
-    /// Leaves out a touch, and with `rolling` the cookie, when less than this has passed since the
-    /// last one. The session then ends up to this much earlier than its max age after the last
-    /// request; from the max age on, touches are left out altogether, and a session ends its max
-    /// age after its last change however often it is used.
+    /// How long after a session's end was last moved a request moves it again; with `rolling`, the
+    /// cookie moves when the row does. A request that only reads costs one plain read in between.
+    ///
+    /// The default is a minute, and a tenth of the session's max age where that is less. A session
+    /// ends up to this much earlier than its max age after the last request. With
+    /// [`Duration::ZERO`] every request moves the end, as in express-session. From the max age on,
+    /// it is not moved at all by reading: a session then ends its max age after its last change
+    /// however often it is used.
     pub fn touch_after(mut self, touch_after: Duration) -> Self {
-        self.touch_after = touch_after;
+        self.touch_after = Some(touch_after);
+        self
+    }
+
+    /// The longest that a response waits for its session's end to be moved. Moving it is upkeep: where
+    /// it fails or takes longer, the response goes out as it is, and the next request does it.
+    pub fn touch_limit(mut self, touch_limit: Duration) -> Self {
+        self.touch_limit = touch_limit;
+        self
+    }
+
+    /// The longest that a request waits for others that are changing the same session. One whose
+    /// turn does not come in that time fails with [`ErrorKind::Timeout`](crate::ErrorKind::Timeout),
+    /// one that always loses against other processes with
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict). If the store fails the first in line, all
+    /// who wait fail with it.
+    pub fn wait_limit(mut self, wait_limit: Duration) -> Self {
+        self.wait_limit = wait_limit;
+        self
+    }
+
+    /// What happens to a response whose edits have nowhere to go, because the session has ended
+    /// while they were made.
+    pub fn on_ended(mut self, on_ended: OnEnded) -> Self {
+        self.on_ended = on_ended;
+        self
+    }
+
+    /// A cookie that this application set formerly, under another name, for another path or another
+    /// domain, and that browsers are to drop. May be called several times.
+    ///
+    /// A request that carries a cookie of another name gets its removal with the response; one that
+    /// carries a cookie of [`name`](Self::name) gets it where there are several of that name, or where
+    /// the cookie leads to no session.
+    pub fn former_cookie(mut self, cookie: FormerCookie) -> Self {
+        self.former_cookies.push(cookie);
         self
     }
 

@@ -1,0 +1,119 @@
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::state::{Base, Phase, State};
+use crate::context::config::{Config, Origin};
+use crate::context::unsettled::Untold;
+use crate::format::secrets::{Signature, Signed};
+use crate::{Record, SessionCookie, SessionId};
+
+/// What all handles on one session share.
+pub(crate) struct Shared {
+    pub(crate) config: Arc<Config>,
+    pub(crate) origin: Origin,
+    state: Mutex<State>,
+    /// Held while the store is asked: one operation of a session at a time.
+    pub(crate) io: async_lock::Mutex<()>,
+    /// Whether a handler has asked for the session.
+    pub(crate) accessed: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Arc<Config>, origin: Origin) -> Self {
+        // Where a session may be stored, its cookie is made only if there turns out to be none.
+        let cookie = if origin.had_cookie() {
+            SessionCookie::new()
+        } else {
+            config.new_cookie(&origin)
+        };
+        Self::with_state(config, origin, State::new(Phase::NotLoaded, cookie))
+    }
+
+    /// A stored session outside of a request.
+    pub(crate) fn opened(config: Arc<Config>, id: SessionId, record: Record) -> Self {
+        let mut state = State::new(Phase::NotLoaded, SessionCookie::new());
+        state.adopt(id, record);
+        // There is no response that could tell a browser of another id.
+        state.finished = true;
+        Self::with_state(config, Origin::none(), state)
+    }
+
+    fn with_state(config: Arc<Config>, origin: Origin, state: State) -> Self {
+        Self {
+            config,
+            origin,
+            state: Mutex::new(state),
+            io: async_lock::Mutex::new(()),
+            accessed: AtomicBool::new(false),
+        }
+    }
+
+    /// A panic while the lock is held cannot leave the state half changed: no code of the
+    /// application's runs under it but what reads a value (its `Deserialize`), which changes nothing.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The cookie of a new session, if it was not made at the beginning.
+    pub(crate) fn late_cookie(&self) -> Option<SessionCookie> {
+        let late = self.origin.had_cookie();
+        late.then(|| self.config.new_cookie(&self.origin))
+    }
+
+    /// The ids that the request's cookies carry with a good signature.
+    pub(crate) fn signed(&self) -> &[Signed] {
+        self.origin.signed(&self.config)
+    }
+
+    /// The signature of this id in a response's cookie, if the request's cookie has shown it.
+    pub(crate) fn signature_of(&self, id: &SessionId) -> Option<&Signature> {
+        let mut signed = self.signed().iter();
+        // Both are this request's own: nobody learns anything from how long it takes.
+        let shown = signed.find(|signed| signed.id.as_str() == id.as_str())?;
+        shown.signature.as_ref()
+    }
+
+    /// The session's id, made now if it has none yet.
+    pub(crate) fn id(&self) -> SessionId {
+        if let Some(id) = &self.state().id {
+            return id.clone();
+        }
+        // Made outside the lock: genid is the application's.
+        let new = self.config.new_id(&self.origin);
+        self.state().id.get_or_insert(new).clone()
+    }
+}
+
+/// What was stored under ids that no browser was told is left to the next request: this one was
+/// dropped, or has failed.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if !state.has_remains() {
+            return;
+        }
+        let unsettled = &self.config.unsettled;
+        for id in state.discarded.drain(..) {
+            unsettled.add(Untold {
+                id,
+                stored: None,
+                predecessor: None,
+            });
+        }
+        let Some(retired) = state.retired().cloned() else {
+            return;
+        };
+        let attempted = state.attempt.is_some() && self.config.ids_are_ours();
+        let stored = match &state.base {
+            Base::Stored(record) => Some(record.clone()),
+            Base::New(_) => None,
+        };
+        if let Some(id) = state.id.take().filter(|_| stored.is_some() || attempted) {
+            unsettled.add(Untold {
+                id,
+                stored,
+                predecessor: retired.kept.map(|_| (retired.id, retired.source)),
+            });
+        }
+    }
+}
