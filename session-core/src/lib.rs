@@ -4,6 +4,8 @@
 mod context;
 mod format;
 mod lifecycle;
+#[cfg(test)]
+mod schedules;
 mod session;
 mod store;
 #[cfg(test)]

@@ -42,31 +42,52 @@ impl Unsettled {
         self.count.store(list.len(), Ordering::Relaxed);
     }
 
-    /// Takes one that was to follow the session with this id.
-    pub(crate) fn take_successor_of(&self, id: &SessionId) -> Option<Untold> {
-        self.take(|untold| {
-            let predecessor = untold.predecessor.as_ref();
-            predecessor.is_some_and(|(old, _)| old == id)
-        })
-    }
-
-    /// Takes any.
-    pub(crate) fn take_any(&self) -> Option<Untold> {
-        self.take(|_| true)
-    }
-
-    fn take(&self, wanted: impl Fn(&Untold) -> bool) -> Option<Untold> {
+    /// Takes one that was to follow the session with this id, or any; it comes back unless it is
+    /// [done](Taken::done).
+    pub(crate) fn take(&self, successor_of: Option<&SessionId>) -> Option<Taken<'_>> {
         if self.is_empty() {
             return None;
         }
+        let wanted = |untold: &Untold| match (successor_of, &untold.predecessor) {
+            (None, _) => true,
+            (Some(id), Some((old, _))) => old == id,
+            (Some(_), None) => false,
+        };
         let mut list = self.list();
         let at = list.iter().position(wanted)?;
-        let untold = list.remove(at);
+        let untold = list.remove(at)?;
         self.count.store(list.len(), Ordering::Relaxed);
-        untold
+        Some(Taken {
+            from: self,
+            untold: Some(untold),
+        })
     }
 
     fn list(&self) -> MutexGuard<'_, VecDeque<Untold>> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a request is settling.
+pub(crate) struct Taken<'a> {
+    from: &'a Unsettled,
+    untold: Option<Untold>,
+}
+
+impl Taken<'_> {
+    pub(crate) fn untold(&self) -> Option<&Untold> {
+        self.untold.as_ref()
+    }
+
+    pub(crate) fn done(&mut self) {
+        self.untold = None;
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if let Some(untold) = self.untold.take() {
+            self.from.add(untold);
+        }
     }
 }

@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::clock::{from_millis, to_millis};
 use super::data::Data;
-use crate::{Record, SessionCookie, SessionId};
+use crate::{Record, Result, SessionCookie, SessionId, StoredExpiry};
 
 /// The reserved member's key.
 pub(crate) const FACTS: &str = "@session";
@@ -16,13 +17,16 @@ pub(crate) const FACTS: &str = "@session";
 /// How long a forwarding record tells where its session went.
 const GRACE: Duration = Duration::from_secs(60);
 
+/// The longest text of a session that its forwarding record repeats, in bytes.
+const MOST_REMEMBERED: usize = 64 * 1_024;
+
 /// A forwarding record: what is left under a session's old id when the id was changed and the data
 /// kept.
 ///
 /// It leads nobody to the new session: whoever comes with the old id has none. Only a request that
 /// had read the session before its id changed sends its edits after it, and whoever signs out with
 /// the old id ends the new one, too.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Moved {
     #[serde(rename = "moved")]
     id: String,
@@ -31,6 +35,15 @@ pub(crate) struct Moved {
     /// The keys that went along, where not all did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kept: Option<Vec<String>>,
+    /// Other requests that have changed the id at the same time, each with a session of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    also: Vec<Self>,
+    /// What the session held, for another request that changes the id at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    was: Option<Box<RawValue>>,
+    /// Whether another request has ended the session under this id, so that it never comes back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    ended: bool,
 }
 
 impl Moved {
@@ -39,7 +52,56 @@ impl Moved {
             id: id.as_str().to_owned(),
             renewed: to_millis(now),
             kept: kept.map(<[String]>::to_vec),
+            also: Vec::new(),
+            was: None,
+            ended: false,
         }
+    }
+
+    /// Adds what the session held. A large one goes without: its forwarding record must not be too
+    /// large for the store, and only requests at the same time miss it.
+    pub(crate) fn remembering(mut self, source: &Record) -> Self {
+        if source.json().len() <= MOST_REMEMBERED {
+            self.was = RawValue::from_string(source.json().to_owned()).ok();
+        }
+        self
+    }
+
+    /// What the session held.
+    pub(crate) fn was(&self) -> Option<Record> {
+        let json = self.was.as_ref()?.get();
+        Record::decode(json, StoredExpiry::InJson).ok()
+    }
+
+    /// The same, with what the session held edited; `None` if that changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of `edit`.
+    pub(crate) fn edited(
+        &self,
+        edit: impl FnOnce(&mut Data) -> Result<()>,
+    ) -> Result<Option<Self>> {
+        let Some(was) = self.was() else {
+            return Ok(None);
+        };
+        let mut data = was.data();
+        edit(&mut data)?;
+        let edited = Record::new(was.cookie().clone(), &data);
+        Ok((data != was.data()).then(|| self.clone().remembering(&edited)))
+    }
+
+    /// Notes that the session has ended under this id for good.
+    pub(crate) fn ended(mut self) -> Self {
+        self.ended = true;
+        self
+    }
+
+    /// Adds another session that this one has gone on as.
+    pub(crate) fn and(mut self, mut other: Self) -> Self {
+        other.was = None;
+        self.also.push(other);
+        self
     }
 
     /// What a record says of where its session went.
@@ -64,17 +126,24 @@ impl Moved {
         Record::new(cookie, &data)
     }
 
-    /// The id that took over, unless that was too long ago: a touch may have kept the record.
-    pub(crate) fn successor(&self, now: SystemTime) -> Option<SessionId> {
-        let until = from_millis(self.renewed) + GRACE;
-        SessionId::new(&self.id).ok().filter(|_| now < until)
+    /// The ids that took over, with the keys that went along where not all did; unless that was too
+    /// long ago: a touch may have kept the record.
+    pub(crate) fn successors(&self, now: SystemTime) -> Vec<(SessionId, Option<Vec<String>>)> {
+        std::iter::once(self)
+            .chain(&self.also)
+            .filter(|moved| now < from_millis(moved.renewed) + GRACE)
+            .filter_map(|moved| Some((SessionId::new(&moved.id).ok()?, moved.kept.clone())))
+            .collect()
     }
 
+    /// Whether this id is among those that took over.
     pub(crate) fn leads_to(&self, id: &SessionId) -> bool {
-        self.id == id.as_str()
+        self.id == id.as_str() || self.also.iter().any(|moved| moved.id == id.as_str())
     }
 
-    pub(crate) fn kept(&self) -> Option<&[String]> {
-        self.kept.as_deref()
+    /// Whether the session may go on under its old id, if it does not under this one, which nobody
+    /// was told of.
+    pub(crate) fn can_be_undone(&self, id: &SessionId) -> bool {
+        self.id == id.as_str() && self.also.is_empty() && !self.ended
     }
 }

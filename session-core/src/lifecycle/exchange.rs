@@ -94,11 +94,8 @@ impl Exchange {
         let config = &*self.0.config;
         for signed in self.0.signed() {
             let id = &signed.id;
-            while let Some(untold) = config.unsettled.take_successor_of(id) {
-                if let Err(error) = config.settle(&untold).await {
-                    config.unsettled.add(untold);
-                    return Err(error);
-                }
+            if !config.unsettled.is_empty() {
+                config.settle(Some(id)).await?;
             }
             match config.store().get(id).await {
                 // Its session has gone on under another id, which nobody learns from the old one.
@@ -121,11 +118,10 @@ impl Exchange {
     /// Finishes what some request before this one has left half done. The store has just answered.
     async fn settle_any(&self) {
         let config = &*self.0.config;
-        if let Some(untold) = config.unsettled.take_any()
-            && let Err(error) = config.settle(&untold).await
+        if !config.unsettled.is_empty()
+            && let Err(error) = config.settle(None).await
         {
             tracing::warn!(%error, "an interrupted change of a session's id is not finished yet");
-            config.unsettled.add(untold);
         }
     }
 
@@ -228,7 +224,7 @@ impl Exchange {
             Ok(()) => plan,
             // Only a new session that was stored before the failure gets its cookie, and not while
             // the one that it is to follow may still be there.
-            Err(_) if state.has_written() && self.is_new(&state) && !state.has_remains() => Plan {
+            Err(_) if state.has_written() && state.is_new() && !state.has_remains() => Plan {
                 reply: reply(self.rules(), &self.situation(&state), Action::Nothing),
                 ..plan
             },
@@ -288,7 +284,7 @@ impl Exchange {
         let shared = &*self.0;
         {
             let state = shared.state();
-            if state.settings_changed() || self.is_new(&state) {
+            if state.settings_changed() || state.is_new() {
                 // Refused before anything is written: nobody could be told of the session.
                 state.cookie.check()?;
             }
@@ -345,7 +341,7 @@ impl Exchange {
                 .stored()
                 .is_some_and(|record| self.0.config.is_touch_due(record, now));
         Situation {
-            is_new: self.is_new(state),
+            is_new: state.is_new(),
             has_new_id: state.has_new_id(),
             written: state.has_written(),
             stored: state.stored().is_some(),
@@ -427,14 +423,6 @@ impl Exchange {
             return Ok(None);
         }
         cookie.to_removal_header(self.name()).map(Some)
-    }
-
-    /// Whether the session's id is not the one that the request came with.
-    fn is_new(&self, state: &State) -> bool {
-        // Both are this request's own: nobody learns anything from how long it takes.
-        let own = state.id.as_ref().map(SessionId::as_str);
-        let known = state.found.as_ref().map(|found| found.id.as_str());
-        own.is_none() || own != known
     }
 
     /// Whether edits have nowhere to go, and that is to be an error.

@@ -36,10 +36,15 @@ impl Config {
                 },
             };
             let moved = Moved::read(&current);
-            let successor = moved.and_then(|moved| moved.successor(self.clock().now()));
-            if let Some(successor) = successor.filter(|successor| !seen.contains(successor)) {
-                seen.push(successor.clone());
-                rows.extend([(id, Some(current)), (successor, None)]);
+            let mut successors =
+                moved.map_or_else(Vec::new, |moved| moved.successors(self.clock().now()));
+            successors.retain(|(successor, _)| !seen.contains(successor));
+            if !successors.is_empty() {
+                rows.push((id, Some(current)));
+                for (successor, _) in successors {
+                    seen.push(successor.clone());
+                    rows.push((successor, None));
+                }
                 continue;
             }
             // A record that has ended already: written on a condition, it removes on a condition.
@@ -50,9 +55,22 @@ impl Config {
         Err(Error::new(ErrorKind::Conflict, "destroy"))
     }
 
-    /// Finishes what a request has left half done: removes the session that nobody was told of, and
-    /// lets the one that the browser has the cookie of be what it was.
-    pub(crate) async fn settle(&self, untold: &Untold) -> Result<()> {
+    /// Finishes what a request has left half done, if there is something of the session with this id
+    /// or, without one, of any. The next request does it if this one cannot.
+    pub(crate) async fn settle(&self, successor_of: Option<&SessionId>) -> Result<()> {
+        let Some(mut taken) = self.unsettled.take(successor_of) else {
+            return Ok(());
+        };
+        if let Some(untold) = taken.untold() {
+            self.settle_one(untold).await?;
+        }
+        taken.done();
+        Ok(())
+    }
+
+    /// Removes the session that nobody was told of, and lets the one that the browser has the cookie
+    /// of be what it was.
+    async fn settle_one(&self, untold: &Untold) -> Result<()> {
         let store = self.store();
         let Untold {
             id,
@@ -84,7 +102,7 @@ impl Config {
             return Ok(());
         };
         // Nobody has heard of the new id: as far as anybody knows, this is the session's.
-        if Moved::read(&current).is_some_and(|moved| moved.leads_to(id)) {
+        if Moved::read(&current).is_some_and(|moved| moved.can_be_undone(id)) {
             let mut data = source.data();
             if let Some((before, after)) = others {
                 data.carry_over(&before, &after);
@@ -136,7 +154,8 @@ impl Shared {
     }
 }
 
-fn ended(record: &Record) -> Record {
+/// A record that has ended already.
+pub(super) fn ended(record: &Record) -> Record {
     let mut cookie = record.cookie().clone();
     cookie.set_expires(Some(SystemTime::UNIX_EPOCH), SystemTime::UNIX_EPOCH);
     Record::new(cookie, &Data::new())

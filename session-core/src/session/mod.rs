@@ -280,7 +280,9 @@ impl Session {
             on_conflict,
             decide: None,
         };
-        self.0.write(how).await.map(drop)
+        self.0.write(how).await?;
+        self.0.state().saved = true;
+        Ok(())
     }
 
     /// Decides and saves in one step: when this returns `Ok`, the store holds what `f` made of the
@@ -366,6 +368,7 @@ impl Session {
             decide: Some(&mut decide),
         };
         let written = self.0.write(how).await;
+        self.0.state().saved |= matches!(written, Ok(Written::Stored));
         match (written, answer) {
             (Ok(Written::Stored | Written::Unchanged | Written::Refused), Some(answer)) => answer,
             (Ok(_), None) => Err(Error::new(ErrorKind::Conflict, "commit").into()),

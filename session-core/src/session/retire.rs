@@ -1,12 +1,13 @@
 //! How the session goes that another one has followed.
 
+use super::end::ended;
 use super::shared::Shared;
 use super::state::{Kept, Retired};
-use super::write::MOST_TRIES;
+use super::write::{How, MOST_TRIES};
 use crate::context::limit::Deadline;
 use crate::context::options::OnConflict;
 use crate::format::facts::Moved;
-use crate::{Error, ErrorKind, Record, Replaced, Result};
+use crate::{Error, ErrorKind, Record, Replaced, Result, SessionId};
 
 /// All methods expect the caller to hold the `io` lock.
 impl Shared {
@@ -53,15 +54,18 @@ impl Shared {
             self.state().forget_retired();
             return Ok(());
         }
-        let kept = kept.as_ref().filter(|_| self.config.capabilities.replace);
-        let Some(kept) = kept else {
+        if !self.config.capabilities.replace {
             store.destroy(id).await?;
             self.state().forget_retired();
             return Ok(());
+        }
+        let Some(kept) = kept else {
+            return self.end_retired(id, source).await;
         };
         let new = self.id();
         let now = self.config.clock().now();
-        let forward = Moved::new(&new, kept.keys.as_deref(), now).record(source.cookie(), now);
+        let moved = Moved::new(&new, kept.keys.as_deref(), now).remembering(source);
+        let forward = moved.record(source.cookie(), now);
         let current = match store.replace(id, source, &forward).await? {
             Replaced::Replaced => {
                 self.state().forget_retired();
@@ -79,20 +83,12 @@ impl Shared {
             self.undo_change_of_id().await?;
             return Err(self.gone("regenerate"));
         };
-        if let Some(moved) = Moved::read(&current) {
-            if !moved.leads_to(&new) {
-                tracing::debug!("another request has changed the id of the session, too");
-            }
-            // By our own hand, whose answer was lost, or by another request, which has its own.
-            self.state().forget_retired();
-            return Ok(());
+        if let Some(already) = Moved::read(&current) {
+            return self.share_retired(id, kept, current, already, moved).await;
         }
         match self.config.options.on_conflict {
             OnConflict::Overwrite => {}
-            OnConflict::Merge => {
-                self.rebase_retired(kept, &current)?;
-                self.write(self.as_configured()).await?;
-            }
+            OnConflict::Merge => self.take_over(kept, &current).await?,
             OnConflict::Fail => {
                 self.undo_change_of_id().await?;
                 return Err(Error::new(ErrorKind::Conflict, "regenerate"));
@@ -103,6 +99,70 @@ impl Shared {
             retired.source = current;
         }
         Ok(())
+    }
+
+    /// The old session has `already` gone on under another id.
+    ///
+    /// By our own hand, whose answer was lost; or by that of another request, which has a session of
+    /// its own. Ours has what the old one held, too, and whoever ends the old one ends both.
+    async fn share_retired(
+        &self,
+        id: &SessionId,
+        kept: &Kept,
+        current: Record,
+        already: Moved,
+        moved: Moved,
+    ) -> Result<()> {
+        if !already.leads_to(&self.id()) {
+            if let Some(was) = already.was() {
+                self.take_over(kept, &was).await?;
+            }
+            let now = self.config.clock().now();
+            let both = already.and(moved).record(current.cookie(), now);
+            match self.config.store().replace(id, &current, &both).await? {
+                Replaced::Replaced => {}
+                // It is looked at again.
+                Replaced::Conflict => return Ok(()),
+                Replaced::Missing => {
+                    self.undo_change_of_id().await?;
+                    return Err(self.gone("regenerate"));
+                }
+            }
+        }
+        self.state().forget_retired();
+        Ok(())
+    }
+
+    /// Ends the old session of which nothing goes on, if it is still there.
+    async fn end_retired(&self, id: &SessionId, source: &Record) -> Result<()> {
+        let store = self.config.store();
+        if store.replace(id, source, &ended(source)).await? == Replaced::Conflict
+            && let Some(current) = store.get(id).await?
+        {
+            let now = self.config.clock().now();
+            // What says where it went is left to those who sign out of it.
+            let last =
+                Moved::read(&current).map(|moved| moved.ended().record(current.cookie(), now));
+            let last = last.unwrap_or_else(|| ended(&current));
+            if store.replace(id, &current, &last).await? == Replaced::Conflict {
+                // It is looked at again.
+                return Ok(());
+            }
+        }
+        self.state().forget_retired();
+        Ok(())
+    }
+
+    /// Makes the new session from what the old one holds now, and writes it.
+    async fn take_over(&self, kept: &Kept, current: &Record) -> Result<()> {
+        self.rebase_retired(kept, current)?;
+        // Nobody knows of the new session yet: what is there is our own, and may be what an earlier
+        // write of this left whose answer was lost.
+        let how = How {
+            on_conflict: OnConflict::Overwrite,
+            decide: None,
+        };
+        self.write(how).await.map(drop)
     }
 
     /// Makes the data of a session with a new id again, from what the old one holds now.

@@ -84,12 +84,25 @@ impl Shared {
     }
 }
 
-/// What was stored under ids that no browser was told is left to the next request: this one was
+/// What may be stored under ids that no browser was told is left to the next request: this one was
 /// dropped, or has failed.
 impl Drop for Shared {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if !state.has_remains() {
+        let (stored, unanswered) = match &state.base {
+            Base::Stored(record) => (Some(record.clone()), false),
+            // An id that genid has made may be somebody else's.
+            Base::New(_) => (None, state.attempt.is_some() && self.config.ids_are_ours()),
+        };
+        let retired = state.retired().cloned();
+        // What a handler has saved itself stays, unless there is another session in its place.
+        let kept = state.finished || state.saved;
+        let untold = match (&stored, &retired) {
+            (Some(_), None) => !kept && state.is_new(),
+            (Some(_), Some(_)) => true,
+            (None, _) => unanswered,
+        };
+        if !untold && state.discarded.is_empty() {
             return;
         }
         let unsettled = &self.config.unsettled;
@@ -100,19 +113,12 @@ impl Drop for Shared {
                 predecessor: None,
             });
         }
-        let Some(retired) = state.retired().cloned() else {
-            return;
-        };
-        let attempted = state.attempt.is_some() && self.config.ids_are_ours();
-        let stored = match &state.base {
-            Base::Stored(record) => Some(record.clone()),
-            Base::New(_) => None,
-        };
-        if let Some(id) = state.id.take().filter(|_| stored.is_some() || attempted) {
+        if let Some(id) = state.id.take().filter(|_| untold) {
+            let kept = retired.filter(|retired| retired.kept.is_some());
             unsettled.add(Untold {
                 id,
                 stored,
-                predecessor: retired.kept.map(|_| (retired.id, retired.source)),
+                predecessor: kept.map(|retired| (retired.id, retired.source)),
             });
         }
     }

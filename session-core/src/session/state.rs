@@ -114,6 +114,8 @@ pub(crate) struct State {
     pub(crate) has_destroyed: bool,
     /// Whether reading the session is not to extend it.
     pub(crate) left_alone: bool,
+    /// Whether the handler was told that the session is stored.
+    pub(crate) saved: bool,
     /// Whether the response has been sent, so that no cookie can be set any more.
     pub(crate) finished: bool,
 }
@@ -136,6 +138,7 @@ impl State {
             written: None,
             has_destroyed: false,
             left_alone: false,
+            saved: false,
             finished: false,
         }
     }
@@ -430,6 +433,14 @@ impl State {
         if let Some(change) = &mut self.id_change {
             change.retired = None;
         }
+    }
+
+    /// Whether the session's id is not the one that the request came with.
+    pub(crate) fn is_new(&self) -> bool {
+        // Both are this request's own: nobody learns anything from how long it takes.
+        let own = self.id.as_ref().map(SessionId::as_str);
+        let known = self.found.as_ref().map(|found| found.id.as_str());
+        own.is_none() || own != known
     }
 
     /// Whether the id was changed on purpose: such a session is saved even when it is empty.

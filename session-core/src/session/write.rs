@@ -140,9 +140,9 @@ impl Shared {
                 let Some(current) = store.get(id).await? else {
                     return Err(self.gone("get"));
                 };
-                if let Some(moved) = Moved::read(&current) {
+                if Moved::read(&current).is_some() {
                     self.state().phase = Phase::Moved;
-                    return self.follow(moved, epoch, how).await;
+                    return self.follow(current, how).await;
                 }
                 if !current.same_json(&old) {
                     match merges {
@@ -187,9 +187,9 @@ impl Shared {
         Err(Error::new(ErrorKind::Conflict, "save"))
     }
 
-    /// Sends this request's edits after a session whose id was changed meanwhile. Nothing of what
-    /// the new id holds comes back here: this request came with the old one.
-    async fn follow(&self, mut moved: Moved, epoch: u64, how: &How<'_, '_>) -> Result<Written> {
+    /// Sends this request's edits after a session whose id was changed meanwhile, of which `forward`
+    /// is left. Nothing of what the new id holds comes back here: this request came with the old one.
+    async fn follow(&self, forward: Record, how: &How<'_, '_>) -> Result<Written> {
         // Decided here, the new session's data would be told to whoever has the old id.
         if how.decide.is_some() {
             return Err(self.gone("commit"));
@@ -199,48 +199,61 @@ impl Shared {
         }
         let store = self.config.store();
         let edits = self.state().edits().clone();
-        let mut kept: Option<Vec<String>> = None;
+        let mut written = None;
+        let mut rows: Vec<Row> = vec![(self.id(), None, Some(forward))];
         for _ in 0..MOST_TRIES {
+            let Some((id, kept, known)) = rows.pop() else {
+                let Some(written) = written else {
+                    return Err(self.gone("get"));
+                };
+                self.state().forget_edits_through(edits.last());
+                return Ok(written);
+            };
+            let current = match known {
+                Some(record) => record,
+                None => match store.get(&id).await? {
+                    Some(record) => record,
+                    None => continue,
+                },
+            };
             let now = self.config.clock().now();
-            kept = match (kept, moved.kept()) {
-                (Some(kept), Some(now)) => {
-                    Some(kept.into_iter().filter(|key| now.contains(key)).collect())
+            let edited = |data: &mut Data| match &kept {
+                Some(keys) => edits.apply_to(keys, data),
+                None => edits.apply(data),
+            };
+            if let Some(moved) = Moved::read(&current) {
+                // Whoever changes the id at the same time goes on from what this says.
+                if let Some(moved) = moved.edited(edited)? {
+                    let forward = moved.record(current.cookie(), now);
+                    self.state().note_attempt(&forward, now);
+                    match store.replace(&id, &current, &forward).await? {
+                        Replaced::Replaced => {}
+                        Replaced::Conflict => {
+                            rows.push((id, kept, None));
+                            continue;
+                        }
+                        Replaced::Missing => continue,
+                    }
                 }
-                (kept, now) => kept.or_else(|| now.map(<[String]>::to_vec)),
-            };
-            let Some(id) = moved.successor(now) else {
-                return Err(self.gone("get"));
-            };
-            let Some(current) = store.get(&id).await? else {
-                return Err(self.gone("get"));
-            };
-            if let Some(next) = Moved::read(&current) {
-                moved = next;
+                let successors = moved.successors(now).into_iter();
+                rows.extend(successors.map(|(id, keys)| (id, both(kept.clone(), keys), None)));
                 continue;
             }
             let mut data = current.data();
-            match &kept {
-                Some(keys) => edits.apply_to(keys, &mut data)?,
-                None => edits.apply(&mut data)?,
-            }
+            edited(&mut data)?;
             let mut cookie = current.cookie().clone();
             cookie.touch(now);
             let record = Record::new(cookie, &data);
             if same_data(&record, &current) {
-                self.state().forget_edits_through(edits.last());
-                return Ok(Written::Unchanged);
+                written.get_or_insert(Written::Unchanged);
+                continue;
             }
             self.check_size(&record)?;
             self.state().note_attempt(&record, now);
-            let replaced = self.answered(store.replace(&id, &current, &record).await)?;
-            self.forget_attempt(epoch);
-            match replaced {
-                Replaced::Replaced => {
-                    self.state().forget_edits_through(edits.last());
-                    return Ok(Written::Stored);
-                }
-                Replaced::Conflict => {}
-                Replaced::Missing => return Err(self.gone("replace")),
+            match self.answered(store.replace(&id, &current, &record).await)? {
+                Replaced::Replaced => written = Some(Written::Stored),
+                Replaced::Conflict => rows.push((id, kept, None)),
+                Replaced::Missing => {}
             }
         }
         Err(Error::new(ErrorKind::Conflict, "save"))
@@ -370,6 +383,21 @@ impl Shared {
         Ok(())
     }
 }
+
+/// The keys that both of two selections keep.
+fn both(one: Option<Vec<String>>, other: Option<Vec<String>>) -> Option<Vec<String>> {
+    match (one, other) {
+        (Some(mut one), Some(other)) => {
+            one.retain(|key| other.contains(key));
+            Some(one)
+        }
+        (one, other) => one.or(other),
+    }
+}
+
+/// A row on the way of edits that follow a session: the keys that went there, where not all did, and
+/// what it holds, if that is known.
+type Row = (SessionId, Option<Vec<String>>, Option<Record>);
 
 enum Drafted {
     Draft(Draft),
