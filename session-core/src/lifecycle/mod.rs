@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::format::cookie::{Template, is_token};
+use crate::format::error::shown;
 use crate::format::secrets::{Signature, Signed};
 use crate::lifecycle::contention::Contention;
 use crate::lifecycle::exchange::Exchange;
@@ -142,7 +143,7 @@ impl Lifecycle {
         if !is_token(&options.name) {
             return Err(Error::config(format!(
                 "`{}` is no cookie name; use letters, digits and any of !#$%&'*+-.^_`|~",
-                options.name.escape_debug()
+                shown(&options.name)
             )));
         }
         let template = match &options.cookie {

@@ -1,9 +1,14 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use crate::Result;
 use crate::format::data::Data;
+use crate::format::data::entries::note_steps;
+
+/// Among up to so many edits, those that a new one makes void are looked for at once.
+const FEW_EDITS: usize = 32;
 
 /// Makes the new value of a key, which is named first, from its old one, both as JSON.
 pub(crate) type UpdateFn = dyn Fn(&str, Option<&str>) -> Result<Arc<str>> + Send + Sync;
@@ -14,11 +19,17 @@ pub(crate) enum Edit {
     Insert(Box<str>, Arc<str>),
     Remove(Box<str>),
     Update(Box<str>, Arc<UpdateFn>),
+    /// Keeps these keys, which are sorted.
     Retain(Arc<[String]>),
     Clear,
 }
 
 impl Edit {
+    pub(crate) fn retain(mut keys: Vec<String>) -> Self {
+        keys.sort_unstable();
+        Self::Retain(keys.into())
+    }
+
     fn apply(&self, data: &mut Data) -> Result<()> {
         match self {
             Self::Insert(key, value) => data.insert_text(key, Arc::clone(value)),
@@ -57,17 +68,59 @@ pub(crate) struct Edits {
     /// Most requests make one edit or none.
     log: SmallVec<[(u64, Edit); 1]>,
     last: u64,
+    /// How many edits there were when the void ones were last removed; `None` while no void ones
+    /// are left in the log.
+    tidied: Option<usize>,
 }
 
 impl Edits {
     pub(crate) fn push(&mut self, edit: Edit) {
         if matches!(edit, Edit::Clear) {
-            self.log.clear();
+            self.forget_all();
         } else if let Some(key) = edit.overrides() {
-            self.log.retain(|(_, earlier)| earlier.key() != Some(key));
+            if self.log.len() <= FEW_EDITS {
+                note_steps(self.log.len());
+                self.log.retain(|(_, earlier)| earlier.key() != Some(key));
+            } else {
+                self.tidy_at_times();
+            }
         }
         self.last += 1;
         self.log.push((self.last, edit));
+    }
+
+    /// Before an edit that makes others void: removes those that are void already, if there may be
+    /// as many of them as of the rest. Looking at many edits each time would be quadratic.
+    fn tidy_at_times(&mut self) {
+        let before = *self.tidied.get_or_insert(self.log.len());
+        if self.log.len() / 2 < before {
+            return;
+        }
+        let void = self.void();
+        let mut void = void.iter();
+        self.log.retain(|_| void.next() != Some(&true));
+        self.tidied = Some(self.log.len());
+    }
+
+    /// For each edit, whether a later one makes it void; nothing if none is.
+    fn void(&self) -> Vec<bool> {
+        if self.tidied.is_none() {
+            return Vec::new();
+        }
+        note_steps(self.log.len());
+        let mut overridden = HashSet::new();
+        let mut void = vec![false; self.log.len()];
+        for ((_, edit), void) in self.log.iter().zip(&mut void).rev() {
+            *void = edit.key().is_some_and(|key| overridden.contains(key));
+            overridden.extend(edit.overrides());
+        }
+        void
+    }
+
+    /// The edits that no later one makes void.
+    fn valid(&self) -> impl Iterator<Item = &(u64, Edit)> {
+        let mut void = self.void().into_iter();
+        self.log.iter().filter(move |_| void.next() != Some(true))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -76,8 +129,8 @@ impl Edits {
 
     /// Whether one of them takes something away.
     pub(crate) fn remove_any(&self) -> bool {
-        let mut edits = self.log.iter();
-        edits.any(|(_, edit)| matches!(edit, Edit::Remove(_) | Edit::Retain(_) | Edit::Clear))
+        self.valid()
+            .any(|(_, edit)| matches!(edit, Edit::Remove(_) | Edit::Retain(_) | Edit::Clear))
     }
 
     /// The number of the last edit ever pushed.
@@ -87,22 +140,25 @@ impl Edits {
 
     /// Takes over the edits of `other` up to `number`.
     pub(crate) fn extend_through(&mut self, other: &Self, number: u64) {
-        let written = other.log.iter().filter(|(own, _)| *own <= number);
+        let written = other.valid().filter(|(own, _)| *own <= number);
         self.log.extend(written.cloned());
     }
 
     /// Forgets the edits up to `number`, which have been written.
     pub(crate) fn forget_through(&mut self, number: u64) {
         self.log.retain(|(own, _)| *own > number);
+        let left = self.log.len();
+        self.tidied = self.tidied.filter(|_| left > 0).map(|_| left);
     }
 
     pub(crate) fn forget_all(&mut self) {
         self.log.clear();
+        self.tidied = None;
     }
 
     /// Makes the edits on `data`.
     pub(crate) fn apply(&self, data: &mut Data) -> Result<()> {
-        self.log.iter().try_for_each(|(_, edit)| edit.apply(data))
+        self.valid().try_for_each(|(_, edit)| edit.apply(data))
     }
 }
 

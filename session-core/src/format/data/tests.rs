@@ -1,4 +1,5 @@
 use super::*;
+use crate::ErrorKind;
 
 const COOKIE: &str =
     r#""cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}"#;
@@ -152,7 +153,7 @@ fn keys_are_found_by_their_meaning() {
 fn retain_keeps_the_order_and_the_cookies_place() {
     let row = format!(r#"{{"a":1,"b":2,{COOKIE},"c":3,"d":4}}"#);
     let (mut data, cookie) = Data::parse(&row.into()).unwrap();
-    data.retain(&["d".into(), "b".into(), "none".into()]);
+    data.retain(&["b".into(), "d".into(), "none".into()]);
     assert_eq!(
         data.to_json(&cookie),
         format!(r#"{{"b":2,{COOKIE},"d":4}}"#)
