@@ -18,8 +18,8 @@ use crate::lifecycle::options::CookieSource;
 use crate::lifecycle::request::{NamedCookies, OwnedHead, path_matches};
 use crate::session::{Phase, Shared, State};
 use crate::{
-    Capabilities, Clock, Error, Renewal, RequestHead, Result, Session, SessionCookie, SessionId,
-    SessionOptions, Store,
+    Capabilities, Clock, Data, Error, Record, Renewal, RequestHead, Result, Session, SessionCookie,
+    SessionId, SessionOptions, Store,
 };
 
 /// The request lifecycle, free of any web framework: every decision about loading, saving,
@@ -137,13 +137,19 @@ impl Lifecycle {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a name that is no cookie name and for
-    /// cookie attributes that a header cannot hold.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a name that is no cookie name, for
+    /// cookie attributes that a header cannot hold and for a maximal size that no session has.
     pub fn new(options: SessionOptions) -> Result<Self> {
         if !is_token(&options.name) {
             return Err(Error::config(format!(
                 "`{}` is no cookie name; use letters, digits and any of !#$%&'*+-.^_`|~",
                 shown(&options.name)
+            )));
+        }
+        let empty = Record::new(SessionCookie::new(), &Data::new()).json().len();
+        if options.max_session_bytes.is_some_and(|max| max < empty) {
+            return Err(Error::config(format!(
+                "no session fits into `max_session_bytes`; an empty one has {empty} bytes or more"
             )));
         }
         let template = match &options.cookie {

@@ -165,6 +165,7 @@ impl Edits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::data::entries::STEPS;
 
     fn insert(key: &str, value: &str) -> Edit {
         Edit::Insert(key.into(), value.into())
@@ -219,5 +220,95 @@ mod tests {
         assert_eq!(edits.log.len(), 2);
         edits.forget_all();
         assert!(edits.is_empty());
+    }
+
+    #[test]
+    fn many_edits_come_to_the_same_as_each_of_them_at_once() {
+        let mut seed = 3_u64;
+        let mut random = move |below: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) % below
+        };
+        let mut edits = Edits::default();
+        let mut data = Data::new();
+        for step in 0..3_000 {
+            let key = format!("k{}", random(60));
+            let edit = match random(100) {
+                0 => Edit::Clear,
+                1 => Edit::retain((0..50).map(|key| format!("k{key}")).collect()),
+                2..10 => Edit::Update(
+                    key.into(),
+                    Arc::new(|_, old| Ok(format!("{}0", &old.unwrap_or("1")[..1]).into())),
+                ),
+                10..40 => Edit::Remove(key.into()),
+                _ => insert(&key, &step.to_string()),
+            };
+            edit.apply(&mut data).unwrap();
+            edits.push(edit);
+            assert!(edits.log.len() <= 1_000, "void edits are forgotten");
+            if step % 40 == 0 {
+                let mut again = Data::new();
+                edits.clone().apply(&mut again).unwrap();
+                // An insert that made an earlier one void comes later: its key moves to the end.
+                let mut sorted = [&again, &data].map(|data| {
+                    data.iter()
+                        .map(|(key, value)| (key.into_owned(), value.to_owned()))
+                        .collect::<Vec<_>>()
+                });
+                sorted.iter_mut().for_each(|entries| entries.sort());
+                assert_eq!(sorted[0], sorted[1]);
+                let removes = |(_, edit): &(u64, Edit)| {
+                    matches!(edit, Edit::Remove(_) | Edit::Retain(_) | Edit::Clear)
+                };
+                assert_eq!(edits.remove_any(), edits.valid().any(removes));
+            }
+            if step % 500 == 499 {
+                edits.forget_through(edits.last());
+                assert!(edits.is_empty());
+                data = Data::new();
+            }
+        }
+    }
+
+    #[test]
+    fn void_edits_never_run_and_take_nothing_away() {
+        let mut edits = Edits::default();
+        for key in 0..100 {
+            edits.push(insert(&format!("k{key}"), "1"));
+        }
+        edits.push(Edit::Update(
+            "k0".into(),
+            Arc::new(|_, _| panic!("overridden")),
+        ));
+        edits.push(Edit::Remove("k1".into()));
+        edits.push(insert("k0", "2"));
+        edits.push(insert("k1", "2"));
+        assert!(!edits.remove_any());
+        assert_eq!(replayed(&edits, &[]).len(), 100);
+        let mut written = Edits::default();
+        written.extend_through(&edits, edits.last());
+        assert!(!written.remove_any());
+        assert_eq!(replayed(&written, &[]), replayed(&edits, &[]));
+    }
+
+    /// How many edits and entries are looked at to make `count` edits and to make them again.
+    fn steps(count: usize) -> usize {
+        let before = STEPS.get();
+        let mut edits = Edits::default();
+        for key in 0..count {
+            edits.push(insert(&format!("k{key}"), "1"));
+            edits.push(Edit::Remove(format!("k{}", key / 2).into()));
+            edits.push(Edit::Update("n".into(), Arc::new(|_, _| Ok("1".into()))));
+        }
+        edits.apply(&mut Data::new()).unwrap();
+        edits.forget_through(edits.last() / 2);
+        edits.remove_any();
+        STEPS.get() - before
+    }
+
+    #[test]
+    fn the_work_on_many_edits_grows_as_their_number_does() {
+        let (some, many) = (steps(3_000), steps(30_000));
+        assert!(some > 3_000 && many < 12 * some, "{some} and {many}");
     }
 }

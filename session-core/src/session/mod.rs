@@ -124,7 +124,7 @@ impl Session {
     ///
     /// [`ErrorKind::ReservedKey`] for a key that express-session would erase,
     /// [`ErrorKind::Encode`] for a value that JSON cannot give back: one that its `Serialize` or
-    /// serde_json refuses, a number that is NaN or infinite, an object with the same key twice, or
+    /// `serde_json` refuses, a number that is NaN or infinite, an object with the same key twice, or
     /// more than 126 levels of nesting.
     pub fn insert<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<()> {
         let value = encode_value(key, value)?;

@@ -208,6 +208,12 @@ impl State {
             .get_or_insert_with(|| data_of(self.stored.as_ref()))
     }
 
+    /// The record whose data this session's was made from, also under an earlier id.
+    pub(crate) fn source(&self) -> Option<&Record> {
+        let retired = || self.retired.as_ref()?.source.as_ref();
+        self.stored.as_ref().or_else(retired)
+    }
+
     pub(crate) fn version(&self) -> u64 {
         self.version
     }

@@ -32,7 +32,7 @@ impl Shared {
         let (epoch, mut interrupted) = self.begin();
         for _ in 0..MAX_IDS {
             let id = self.id();
-            let Some(draft) = self.draft(epoch) else {
+            let Some(draft) = self.draft(epoch)? else {
                 return Ok(());
             };
             let created = if self.config.capabilities.create {
@@ -68,7 +68,7 @@ impl Shared {
         let mut old = stored;
         let mut turn = None;
         for _ in 0..MAX_TRIES {
-            let Some(draft) = self.draft(epoch) else {
+            let Some(draft) = self.draft(epoch)? else {
                 return Ok(());
             };
             let replaced = if self.config.capabilities.replace {
@@ -111,19 +111,36 @@ impl Shared {
     /// answer never came. Another task may change the id while the store is asked; the session
     /// under the old one is to go anyway then, and the write is none of the new one's.
     fn begin(&self) -> (u64, Option<Draft>) {
-        let mut state = self.state();
-        (state.epoch(), state.attempt.take())
+        let state = self.state();
+        (state.epoch(), state.attempt.clone())
     }
 
     /// A draft of the session, noted as one that may have been written.
-    fn draft(&self, epoch: u64) -> Option<Draft> {
+    fn draft(&self, epoch: u64) -> Result<Option<Draft>> {
         let mut state = self.state();
         if state.epoch() != epoch {
-            return None;
+            return Ok(None);
         }
         let draft = state.draft(self.config.clock().now());
+        self.check_size(&draft.record, state.source())?;
         state.attempt = Some(draft.clone());
-        Some(draft)
+        Ok(Some(draft))
+    }
+
+    /// Refuses a record above `max_session_bytes`, unless it is no larger than the one that it was
+    /// made from.
+    fn check_size(&self, record: &Record, source: Option<&Record>) -> Result<()> {
+        let size = record.json().len();
+        match self.config.options.max_session_bytes {
+            Some(max) if size > max && source.is_none_or(|source| size > source.json().len()) => {
+                Err(
+                    Error::new(ErrorKind::TooLarge, "save").with_message(format!(
+                        "its JSON has {size} bytes, and max_session_bytes is {max}"
+                    )),
+                )
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Notes that a draft was not written; `false` if the id was changed meanwhile.

@@ -1,8 +1,9 @@
 //! The entries of a session's data, in order, and where each key is among them.
 
 use std::borrow::Cow;
+use std::cmp::Ordering::{Equal, Greater, Less};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 /// Up to so many keys are searched one by one, which is quicker than an index.
@@ -52,6 +53,24 @@ impl Text {
             Self::Own(text) => text,
         }
     }
+
+    /// Whether this is the JSON of `key`.
+    fn is_key(&self, key: &str, source: Option<&Arc<str>>) -> bool {
+        let (json, key) = (self.of(source), key.as_bytes());
+        let [b'"', inner @ .., b'"'] = json.as_bytes() else {
+            return false;
+        };
+        match inner.len().cmp(&key.len()) {
+            Less => false,
+            Equal => inner == key && !key.contains(&b'\\'),
+            // Escapes make a key's JSON longer than the key.
+            Greater => {
+                (inner[0] == b'\\' || Some(&inner[0]) == key.first())
+                    && inner.contains(&b'\\')
+                    && decode_key(json).is_some_and(|decoded| decoded.as_bytes() == key)
+            }
+        }
+    }
 }
 
 /// The text of a key between its quotes; `None` for one that only JavaScript can hold (half a
@@ -84,13 +103,10 @@ impl Entries {
         self.slots.iter().flatten()
     }
 
-    /// The entries with `None` among them for the `cookie` key.
-    pub(super) fn with_cookie(&self) -> impl Iterator<Item = Option<&Entry>> {
+    /// The entries before the `cookie` key and those behind it.
+    pub(super) fn around_cookie(&self) -> [impl Iterator<Item = &Entry>; 2] {
         let (before, behind) = self.slots.split_at(self.cookie_at.min(self.slots.len()));
-        let before = before.iter().flatten().map(Some);
-        before
-            .chain([None])
-            .chain(behind.iter().flatten().map(Some))
+        [before, behind].map(|slots| slots.iter().flatten())
     }
 
     pub(super) fn get(&self, at: usize) -> Option<&Entry> {
@@ -131,17 +147,8 @@ impl Entries {
         }
         note_steps(self.slots.len());
         self.slots.iter().position(|slot| {
-            let Some(entry) = slot else { return false };
-            let json = entry.key.of(source);
-            match json.as_bytes() {
-                [b'"', inner @ .., b'"'] if inner == key.as_bytes() => !key.contains('\\'),
-                // Escapes make a key's JSON longer than the key.
-                _ => {
-                    json.len() > key.len() + 2
-                        && json.contains('\\')
-                        && decode_key(json).is_some_and(|decoded| decoded == key)
-                }
-            }
+            slot.as_ref()
+                .is_some_and(|entry| entry.key.is_key(key, source))
         })
     }
 
@@ -210,7 +217,7 @@ impl Index {
         if let Some(places) = self.places.get() {
             return Some(places);
         }
-        (self.searches.fetch_add(1, Ordering::Relaxed) >= FEW_SEARCHES)
+        (self.searches.fetch_add(1, Relaxed) >= FEW_SEARCHES)
             .then(|| &**self.places.get_or_init(|| Box::new(build())))
     }
 }

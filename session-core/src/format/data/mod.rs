@@ -1,5 +1,5 @@
 pub(crate) mod entries;
-mod finite;
+mod inspect;
 mod read;
 pub(crate) mod value;
 mod written;
@@ -236,20 +236,18 @@ impl Data {
             .sum();
         let mut out = String::with_capacity(size + 128);
         out.push('{');
-        for entry in self.entries.with_cookie() {
-            match entry {
-                Some(entry) => {
-                    out.push_str(entry.key.of(source));
-                    out.push(':');
-                    out.push_str(entry.value.of(source));
-                }
-                None => {
-                    out.push_str("\"cookie\":");
-                    cookie.write_json(&mut out);
-                }
-            }
+        let write = |out: &mut String, entry: &Entry| {
+            out.push_str(entry.key.of(source));
+            out.push(':');
+            out.push_str(entry.value.of(source));
             out.push(',');
-        }
+        };
+        let [before, behind] = self.entries.around_cookie();
+        before.for_each(|entry| write(&mut out, entry));
+        out.push_str("\"cookie\":");
+        cookie.write_json(&mut out);
+        out.push(',');
+        behind.for_each(|entry| write(&mut out, entry));
         out.pop();
         out.push('}');
         out

@@ -3,18 +3,19 @@
 use std::io;
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::ser::Formatter;
 use smallvec::SmallVec;
 
-use super::finite::is_finite;
+use super::inspect::inspect;
 use super::is_reserved;
 use super::written::Row;
 use crate::format::error::shown;
 use crate::{Error, ErrorKind, Result};
 
-/// So deep may a value be nested. serde_json reads 127 levels, and the row around it is one.
+/// So deep may a value be nested. `serde_json` reads 127 levels, and the row around it is one.
 const MAX_DEPTH: usize = 126;
 
 /// The JSON of a value for `key`.
@@ -73,8 +74,10 @@ pub(crate) fn decode_value<T: DeserializeOwned>(
 
 /// The JSON of a key.
 pub(super) fn encode_key(key: &str) -> Arc<str> {
-    // A str always has a JSON form.
-    json_text(key).unwrap_or_default()
+    let mut json = Buffer::default();
+    let written = serde_json::to_writer(&mut json, key);
+    debug_assert!(written.is_ok(), "a str always has a JSON form");
+    json.text().into()
 }
 
 /// Why a value cannot be stored.
@@ -83,7 +86,7 @@ enum Refusal {
     NotFinite,
     TooDeep,
     RepeatedKey,
-    /// By serde_json.
+    /// By `serde_json`.
     NoJson(serde_json::Error),
 }
 
@@ -108,8 +111,7 @@ impl Refusal {
 }
 
 fn json_text<T: Serialize + ?Sized>(value: &T) -> Result<Arc<str>, Refusal> {
-    // Most texts are short: written on the stack first, they are allocated once.
-    let mut text = SmallVec::<[u8; 128]>::new();
+    let mut text = Buffer::default();
     let mut watch = Watch::default();
     let mut serializer = serde_json::Serializer::with_formatter(&mut text, &mut watch);
     let written = value.serialize(&mut serializer);
@@ -117,16 +119,61 @@ fn json_text<T: Serialize + ?Sized>(value: &T) -> Result<Arc<str>, Refusal> {
         return Err(Refusal::TooDeep);
     }
     written.map_err(Refusal::NoJson)?;
-    // A number that is not finite is written as null, and only its Serialize tells the two apart.
-    if watch.null && !is_finite(value) {
-        return Err(Refusal::NotFinite);
+    // A number that is not finite is written as null, which only the value's Serialize tells apart
+    // from others; it also knows most objects for structs, which repeat no key.
+    if watch.null || watch.several_keys {
+        let found = inspect(value).ok_or(Refusal::NotFinite)?;
+        watch.several_keys &= found.may_repeat_keys;
     }
-    let text = std::str::from_utf8(&text)
-        .map_err(|error| Refusal::NoJson(serde::ser::Error::custom(error)))?;
+    let text = text.text();
     if watch.several_keys || watch.raw {
         check_nesting(text)?;
     }
     Ok(text.into())
+}
+
+/// Most texts are short: written on the stack first, they are allocated once.
+#[derive(Default)]
+struct Buffer {
+    short: ArrayVec<u8, 128>,
+    /// All of the text, once it does not fit there.
+    long: Vec<u8>,
+}
+
+impl Buffer {
+    /// What was written, which is text: `serde_json` writes no other.
+    fn text(&self) -> &str {
+        let bytes = if self.long.is_empty() {
+            &self.short[..]
+        } else {
+            &self.long
+        };
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+impl io::Write for Buffer {
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.long.is_empty() {
+            if self.short.try_extend_from_slice(bytes).is_ok() {
+                return Ok(());
+            }
+            self.long.reserve(2 * self.short.capacity() + bytes.len());
+            self.long.extend_from_slice(&self.short);
+        }
+        self.long.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Writes JSON without spaces, and notes what has to be looked into before it is stored.

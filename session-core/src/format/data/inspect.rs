@@ -1,17 +1,28 @@
-//! Finds the numbers that JSON cannot hold: serde_json writes `null` for them.
+//! Finds what a value's JSON does not show any more: numbers for which `serde_json` writes `null`,
+//! and where a key may be written twice.
 
 use std::fmt;
 
 use serde::ser::{self, Serialize, Serializer};
 
-/// Whether no number in `value` is NaN or infinite. Keys of maps are not looked at: serde_json
+/// What is in a value without numbers that are NaN or infinite.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Whether an object may have a key twice: a map, which a struct with a flattened part is for
+    /// serde, or a struct with two field names that look alike (one may be the tag of an enum).
+    pub(super) may_repeat_keys: bool,
+}
+
+/// `None` if a number in `value` is NaN or infinite. Keys of maps are not looked at: `serde_json`
 /// refuses such keys itself.
-pub(super) fn is_finite<T: Serialize + ?Sized>(value: &T) -> bool {
-    value.serialize(Finite).is_ok()
+pub(super) fn inspect<T: Serialize + ?Sized>(value: &T) -> Option<Found> {
+    let mut found = Found::default();
+    let inspected = value.serialize(Inspect(&mut found));
+    inspected.is_ok().then_some(found)
 }
 
 /// Writes nothing, and fails at the first number that is not finite.
-struct Finite;
+struct Inspect<'f>(&'f mut Found);
 
 #[derive(Debug)]
 struct NotFinite;
@@ -41,7 +52,7 @@ macro_rules! ignore {
     };
 }
 
-impl Serializer for Finite {
+impl<'f> Serializer for Inspect<'f> {
     type Ok = ();
     type Error = NotFinite;
     type SerializeSeq = Self;
@@ -49,8 +60,8 @@ impl Serializer for Finite {
     type SerializeTupleStruct = Self;
     type SerializeTupleVariant = Self;
     type SerializeMap = Self;
-    type SerializeStruct = Self;
-    type SerializeStructVariant = Self;
+    type SerializeStruct = Fields<'f>;
+    type SerializeStructVariant = Fields<'f>;
 
     fn serialize_f32(self, value: f32) -> Checked {
         value.is_finite().then_some(()).ok_or(NotFinite)
@@ -139,11 +150,12 @@ impl Serializer for Finite {
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Self, NotFinite> {
+        self.0.may_repeat_keys = true;
         Ok(self)
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self, NotFinite> {
-        Ok(self)
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Fields<'f>, NotFinite> {
+        Ok(Fields::new(self))
     }
 
     fn serialize_struct_variant(
@@ -152,19 +164,19 @@ impl Serializer for Finite {
         _: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Self, NotFinite> {
-        Ok(self)
+    ) -> Result<Fields<'f>, NotFinite> {
+        Ok(Fields::new(self))
     }
 }
 
-macro_rules! check_parts {
-    ($($part:ident::$method:ident($($name:ty)?)),* $(,)?) => {
-        $(impl ser::$part for Finite {
+macro_rules! inspect_parts {
+    ($($part:ident::$method:ident),* $(,)?) => {
+        $(impl ser::$part for Inspect<'_> {
             type Ok = ();
             type Error = NotFinite;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, $(_: $name,)? value: &T) -> Checked {
-                value.serialize(Finite)
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Checked {
+                value.serialize(Inspect(self.0))
             }
 
             fn end(self) -> Checked {
@@ -174,16 +186,59 @@ macro_rules! check_parts {
     };
 }
 
-check_parts! {
-    SerializeSeq::serialize_element(),
-    SerializeTuple::serialize_element(),
-    SerializeTupleStruct::serialize_field(),
-    SerializeTupleVariant::serialize_field(),
-    SerializeStruct::serialize_field(&'static str),
-    SerializeStructVariant::serialize_field(&'static str),
+inspect_parts! {
+    SerializeSeq::serialize_element,
+    SerializeTuple::serialize_element,
+    SerializeTupleStruct::serialize_field,
+    SerializeTupleVariant::serialize_field,
 }
 
-impl ser::SerializeMap for Finite {
+/// The fields of a struct.
+struct Fields<'f> {
+    found: &'f mut Found,
+    /// A bit for each name that has been met.
+    names: u64,
+}
+
+impl<'f> Fields<'f> {
+    fn new(Inspect(found): Inspect<'f>) -> Self {
+        Self { found, names: 0 }
+    }
+
+    fn note(&mut self, name: &str) {
+        let sum = name
+            .bytes()
+            .fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+        let bit = 1 << (sum % 64);
+        self.found.may_repeat_keys |= self.names & bit != 0;
+        self.names |= bit;
+    }
+}
+
+macro_rules! inspect_fields {
+    ($($part:ident),*) => {
+        $(impl ser::$part for Fields<'_> {
+            type Ok = ();
+            type Error = NotFinite;
+
+            fn serialize_field<T>(&mut self, name: &'static str, value: &T) -> Checked
+            where
+                T: Serialize + ?Sized,
+            {
+                self.note(name);
+                value.serialize(Inspect(self.found))
+            }
+
+            fn end(self) -> Checked {
+                Ok(())
+            }
+        })*
+    };
+}
+
+inspect_fields!(SerializeStruct, SerializeStructVariant);
+
+impl ser::SerializeMap for Inspect<'_> {
     type Ok = ();
     type Error = NotFinite;
 
@@ -192,7 +247,7 @@ impl ser::SerializeMap for Finite {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Checked {
-        value.serialize(Finite)
+        value.serialize(Inspect(self.0))
     }
 
     fn end(self) -> Checked {
