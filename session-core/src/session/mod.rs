@@ -118,7 +118,8 @@ impl Session {
         self.0.state().data().get_or_none(key)
     }
 
-    /// Sets `key`. Setting the value that is there already is no modification.
+    /// Sets `key`. Setting the value that is there already is no modification. JSON has one `null`:
+    /// `Some(None)` and `Some(())` come back as `None`.
     ///
     /// # Errors
     ///
@@ -317,7 +318,9 @@ impl Session {
     /// [`ErrorKind::Missing`] if the session was destroyed, regenerated elsewhere or has expired:
     /// it is not brought back. [`ErrorKind::Conflict`] if it was changed elsewhere and the changes
     /// could not be brought together. [`ErrorKind::Other`] for a new session after its response
-    /// was sent: nobody could ever use it. And those of the store.
+    /// was sent: nobody could ever use it. [`ErrorKind::TooLarge`] above
+    /// [`max_session_bytes`](crate::SessionOptions::max_session_bytes). Those of an
+    /// [`update`](Self::update) that runs again. And those of the store.
     pub async fn save(&self) -> Result<()> {
         let _io = self.0.io.lock().await;
         {
