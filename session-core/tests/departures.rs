@@ -131,7 +131,7 @@ fn d03_the_new_session_exists_before_the_old_one_goes_and_is_saved_once() {
         session.insert("user", "alice").unwrap();
         session.save().await.unwrap();
     });
-    assert_eq!(store.calls(), "get create destroy");
+    assert_eq!(store.calls(), "get create replace");
     assert!(response.sets_cookie() && !response.drops_cookie());
     assert_ne!(visitor.id(), old);
     assert!(store.only().ends_with(r#"},"user":"alice"}"#));
@@ -140,7 +140,7 @@ fn d03_the_new_session_exists_before_the_old_one_goes_and_is_saved_once() {
 #[test]
 fn d03_a_failure_leaves_the_browser_with_the_session_that_it_had() {
     // Also if it is the old one that cannot be removed: nobody hears of the new one, which goes.
-    for failing in ["create", "destroy"] {
+    for failing in ["create", "replace"] {
         let store = Recorder::new(ALL);
         let lifecycle = lifecycle(&store);
         let mut visitor = Visitor::with_session(&lifecycle);
@@ -428,7 +428,7 @@ fn d11_a_new_session_whose_cookie_cannot_be_sent_is_not_saved() {
     store.calls();
     let response = visitor.visit(&lifecycle, |session| session.regenerate());
     assert!(response.0.is_empty());
-    assert_eq!((store.calls().as_str(), store.len()), ("get destroy", 0));
+    assert_eq!((store.calls().as_str(), store.len()), ("get replace", 0));
     // What a handler saves itself is saved, and what it ends after that is ended.
     let twice = async |session: Session| {
         session.save().await.unwrap();
@@ -442,7 +442,7 @@ fn d11_a_new_session_whose_cookie_cannot_be_sent_is_not_saved() {
     assert!(other.visit_async(&lifecycle, twice).0.is_empty());
     assert_eq!(
         (store.calls().as_str(), store.len()),
-        ("create create destroy", 1)
+        ("create create replace", 1)
     );
 }
 
@@ -577,7 +577,7 @@ fn d11_regenerate_ends_the_session_also_where_genid_repeats_itself() {
     let lifecycle = Lifecycle::new(options).unwrap();
     let mut visitor = insecure_again(&store, &lifecycle);
     visitor.visit(&lifecycle, |session| session.regenerate());
-    assert_eq!((store.calls().as_str(), store.len()), ("get destroy", 0));
+    assert_eq!((store.calls().as_str(), store.len()), ("get replace", 0));
 }
 
 #[test]

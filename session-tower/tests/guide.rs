@@ -70,6 +70,7 @@ fn the_stores_of_the_guide_have_its_options() {
 async fn the_session_of_the_guide(session: Session) -> Result<(), Box<dyn Error>> {
     guide!(session.insert("views", &1)?);
     guide!(session.update("views", |views: Option<u64>| views.unwrap_or(0) + 1)?);
+    guide!(session.insert("user", &None::<String>)?);
     guide!(session.regenerate());
     session.cycle_id();
     guide!(session.destroy().await?);

@@ -9,8 +9,9 @@ use super::options::{CookieSource, SessionOptions};
 use super::request::{NamedCookies, OwnedHead, RequestHead, path_matches};
 use super::unsettled::Unsettled;
 use crate::format::cookie::{Template, is_token};
+use crate::format::error::shown;
 use crate::format::secrets::Signed;
-use crate::{Capabilities, Clock, Error, Record, Result, SessionCookie, SessionId, Store};
+use crate::{Capabilities, Clock, Data, Error, Record, Result, SessionCookie, SessionId, Store};
 
 /// The longest default of `touch_after`.
 const LONGEST_TOUCH_AFTER: Duration = Duration::from_secs(60);
@@ -33,7 +34,13 @@ impl Config {
         if !is_token(&options.name) {
             return Err(Error::config(format!(
                 "`{}` is no cookie name; use letters, digits and any of !#$%&'*+-.^_`|~",
-                options.name.escape_debug()
+                shown(&options.name)
+            )));
+        }
+        let empty = Record::new(SessionCookie::new(), &Data::new()).json().len();
+        if options.max_session_bytes.is_some_and(|max| max < empty) {
+            return Err(Error::config(format!(
+                "no session fits into `max_session_bytes`; an empty one has {empty} bytes or more"
             )));
         }
         let template = match &options.cookie {

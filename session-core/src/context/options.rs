@@ -157,6 +157,7 @@ impl CookieSource {
 /// | [`on_conflict`](Self::on_conflict) | merge | (overwrites) |
 /// | [`on_ended`](Self::on_ended) | drop the edits | (brings the session back) |
 /// | [`former_cookie`](Self::former_cookie) | none | |
+/// | [`max_session_bytes`](Self::max_session_bytes) | none | |
 /// | [`no_store`](Self::no_store) | `true` | |
 /// | [`clock`](Self::clock) | the system's | |
 ///
@@ -182,6 +183,7 @@ pub struct SessionOptions {
     pub(crate) former_cookies: Vec<FormerCookie>,
     pub(crate) on_store_error: OnStoreError,
     pub(crate) on_conflict: OnConflict,
+    pub(crate) max_session_bytes: Option<usize>,
     pub(crate) no_store: bool,
     pub(crate) clock: Clock,
 }
@@ -208,6 +210,7 @@ impl SessionOptions {
             former_cookies: Vec::new(),
             on_store_error: OnStoreError::Fail,
             on_conflict: OnConflict::Merge,
+            max_session_bytes: None,
             no_store: true,
             clock: Clock::system(),
         }
@@ -346,6 +349,19 @@ impl SessionOptions {
         self
     }
 
+    /// Refuses to store a session whose JSON, cookie settings included, has more bytes than this:
+    /// the save fails with [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge) before the store is
+    /// asked, and what is stored stays as it was. For an application that puts into the session
+    /// what visitors send it, so that none of them makes each of their requests read and write
+    /// megabytes.
+    ///
+    /// A session that is larger already, when the option is new or Node wrote it, is written as
+    /// long as it does not grow.
+    pub fn max_session_bytes(mut self, max_session_bytes: usize) -> Self {
+        self.max_session_bytes = Some(max_session_bytes);
+        self
+    }
+
     /// Whether a response that sets the cookie gets `Cache-Control: no-store`, unless it has a
     /// `Cache-Control` of its own: a shared cache must not hand one visitor's cookie to another.
     pub fn no_store(mut self, no_store: bool) -> Self {
@@ -375,6 +391,7 @@ impl fmt::Debug for SessionOptions {
             .field("touch_after", &self.touch_after)
             .field("on_store_error", &self.on_store_error)
             .field("on_conflict", &self.on_conflict)
+            .field("max_session_bytes", &self.max_session_bytes)
             .field("no_store", &self.no_store)
             .finish_non_exhaustive()
     }

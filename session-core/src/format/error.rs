@@ -18,11 +18,13 @@ pub enum ErrorKind {
     Unsupported,
     /// The backend cannot hold this session id. Nothing was changed.
     InvalidId,
-    /// The record is larger than the backend can hold. Nothing was written; the old record stays.
+    /// The record is larger than the backend can hold, or than
+    /// [`max_session_bytes`](crate::SessionOptions::max_session_bytes) allows. Nothing was written;
+    /// the old record stays.
     TooLarge,
     /// What the backend holds, or a value in it, is not what was expected. It was left alone.
     Decode,
-    /// A value could not be turned into JSON. Nothing was changed.
+    /// A value could not be turned into JSON that can be read again. Nothing was changed.
     Encode,
     /// A data key that Node's session would silently erase. Nothing was changed.
     ReservedKey,
@@ -76,7 +78,7 @@ impl ErrorKind {
             Self::Timeout => "the session store did not answer in time",
             Self::Unsupported => "the session store does not support this operation",
             Self::InvalidId => "the session store cannot hold this session id",
-            Self::TooLarge => "the session is larger than the store can hold",
+            Self::TooLarge => "the session is too large to be stored",
             Self::Decode => "the session data is not what was expected",
             Self::Encode => "the value cannot be stored as JSON",
             Self::ReservedKey => "the data key is reserved",
@@ -197,6 +199,23 @@ impl Error {
     }
 }
 
+/// A text of the caller's, or of a visitor, as error texts show it: escaped, and cut at 64
+/// characters.
+pub(crate) fn shown(text: &str) -> impl fmt::Display + '_ {
+    struct Shown<'a>(&'a str);
+
+    impl fmt::Display for Shown<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            match self.0.char_indices().nth(64) {
+                Some((end, _)) => write!(f, "{}…", self.0[..end].escape_debug()),
+                None => write!(f, "{}", self.0.escape_debug()),
+            }
+        }
+    }
+
+    Shown(text)
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.0.operation, self.0.kind.text())?;
@@ -246,6 +265,18 @@ mod tests {
             assert!(text.contains("line 1, column 9"), "{text}");
         }
         assert!(error.source().is_none());
+    }
+
+    #[test]
+    fn a_callers_text_is_shown_escaped_and_cut() {
+        assert_eq!(shown("key").to_string(), "key");
+        assert_eq!(
+            shown("a\n\u{1b}[2J\u{202e}\"").to_string(),
+            r#"a\n\u{1b}[2J\u{202e}\""#
+        );
+        assert_eq!(shown(&"é".repeat(64)).to_string(), "é".repeat(64));
+        let cut = shown(&"é".repeat(1_000_000)).to_string();
+        assert_eq!(cut, format!("{}…", "é".repeat(64)));
     }
 
     #[test]

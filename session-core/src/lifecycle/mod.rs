@@ -48,8 +48,8 @@ impl Lifecycle {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a name that is no cookie name and for
-    /// cookie attributes that a header cannot hold.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a name that is no cookie name, for
+    /// cookie attributes that a header cannot hold and for a maximal size that no session has.
     pub fn new(options: SessionOptions) -> Result<Self> {
         Ok(Self(Arc::new(Config::new(options)?)))
     }

@@ -137,7 +137,7 @@ impl Walk {
     }
 }
 
-/// SplitMix64: the same schedules in every run.
+/// `SplitMix64`: the same schedules in every run.
 struct Random(u64);
 
 impl Random {

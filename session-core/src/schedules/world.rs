@@ -194,8 +194,8 @@ pub(super) fn play(script: &Script, mut choose: impl FnMut(&[Choice]) -> Option<
         choices: Vec::new(),
         story: Vec::new(),
         start: first.clone(),
-        jar: Some(first.clone()),
-        lifecycle: lifecycle.clone(),
+        jar: Some(first),
+        lifecycle,
         faults: 0,
     };
     let mut requests: Vec<Request> = script.deeds.iter().map(|_| Request::new()).collect();

@@ -16,7 +16,8 @@ use serde::de::DeserializeOwned;
 
 use crate::context::config::Config;
 use crate::context::options::OnConflict;
-use crate::format::data::{Data, decode_value, encode_value};
+use crate::format::data::Data;
+use crate::format::data::value::{OtherShape, decode_value, encode_value};
 use crate::format::facts::Moved;
 use crate::{Error, ErrorKind, Record, Result, SessionCookie, SessionId};
 use edits::Edit;
@@ -67,6 +68,10 @@ impl Session {
     /// The value of `key`, or `None` if there is none. Only this value is deserialised, while the
     /// session is locked: a `Deserialize` of your own must not use the same session.
     ///
+    /// `null`, which Node and `insert("user", &None::<User>)` may have put there, is none, too,
+    /// unless `T` has a value for it: `get::<User>` gives `None`, `get::<Option<User>>` gives
+    /// `Some(None)`.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Decode`] if the value is not a `T`; it stays as it is.
@@ -74,12 +79,34 @@ impl Session {
         self.0.state().data().get(key)
     }
 
-    /// Sets `key`. Setting the value that is there already is no modification.
+    /// The value of `key`, or `None` if there is none that is a `T`.
+    ///
+    /// For a value that can be done without, where the application's types change from one
+    /// release to the next: a session that an older release has written must not fail its
+    /// visitor's every request until it ends. Where it cannot be done without, use
+    /// [`get`](Self::get), whose error tells a value of another shape from none at all.
+    ///
+    /// ```
+    /// # #[derive(Default, serde::Deserialize)]
+    /// # struct Filters {}
+    /// # fn handler(session: session_core::Session) {
+    /// let filters: Filters = session.get_or_none("filters").unwrap_or_default();
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn get_or_none<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        self.0.state().data().get_or_none(key)
+    }
+
+    /// Sets `key`. Setting the value that is there already is no modification. JSON has one `null`:
+    /// `Some(None)` and `Some(())` come back as `None`.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::ReservedKey`] for a key that express-session would erase,
-    /// [`ErrorKind::Encode`] if the value has no JSON form.
+    /// [`ErrorKind::Encode`] for a value that JSON cannot give back: one that its `Serialize` or
+    /// `serde_json` refuses, a number that is NaN or infinite, an object with the same key twice, or
+    /// more than 126 levels of nesting.
     pub fn insert<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<()> {
         let value = encode_value(key, value)?;
         self.edit(Edit::Insert(key.into(), value));
@@ -95,8 +122,31 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get) and [`insert`](Self::insert).
+    /// As [`get`](Self::get) and [`insert`](Self::insert). Those of a run at the time of saving
+    /// are the save's.
     pub fn update<T, F>(&self, key: &str, f: F) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Fn(Option<T>) -> T + Send + Sync + 'static,
+    {
+        self.update_from(key, f, OtherShape::Error)
+    }
+
+    /// As [`update`](Self::update), but a value that is not a `T` counts as none, as it does for
+    /// [`get_or_none`](Self::get_or_none), and is replaced.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert).
+    pub fn update_or_none<T, F>(&self, key: &str, f: F) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Fn(Option<T>) -> T + Send + Sync + 'static,
+    {
+        self.update_from(key, f, OtherShape::Absent)
+    }
+
+    fn update_from<T, F>(&self, key: &str, f: F, other_shape: OtherShape) -> Result<T>
     where
         T: Serialize + DeserializeOwned,
         F: Fn(Option<T>) -> T + Send + Sync + 'static,
@@ -104,7 +154,8 @@ impl Session {
         loop {
             let (old, version) = {
                 let mut state = self.editable();
-                (state.data().get(key)?, state.version())
+                let old = decode_value(key, state.data().raw(key), other_shape)?;
+                (old, state.version())
             };
             let new = f(old);
             let json = encode_value(key, &new)?;
@@ -114,8 +165,7 @@ impl Session {
                 continue;
             }
             let again = Arc::new(move |key: &str, old: Option<&str>| {
-                let old = old.map(|json| decode_value(key, json)).transpose()?;
-                encode_value(key, &f(old))
+                encode_value(key, &f(decode_value(key, old, other_shape)?))
             });
             state.update(key, json, Edit::Update(key.into(), again));
             return Ok(new);
@@ -136,7 +186,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Decode`] if the value is not a `T`; it stays as it is.
+    /// [`ErrorKind::Decode`] if the value is not a `T`; it stays as it is. To drop it then, use
+    /// [`get_or_none`](Self::get_or_none) and [`remove`](Self::remove).
     pub fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         let mut state = self.editable();
         let value = state.data().get(key)?;
@@ -149,7 +200,7 @@ impl Session {
         self.edit(Edit::Clear);
     }
 
-    /// Whether `key` has a value.
+    /// Whether `key` is there, be it with `null`.
     #[must_use]
     pub fn contains_key(&self, key: &str) -> bool {
         self.0.state().data().contains_key(key)
@@ -249,7 +300,9 @@ impl Session {
     /// [`ErrorKind::Missing`] if the session was destroyed, regenerated elsewhere or has expired:
     /// it is not brought back. [`ErrorKind::Conflict`] if it was changed elsewhere and the changes
     /// could not be brought together. [`ErrorKind::Other`] for a new session after its response
-    /// was sent: nobody could ever use it. And those of the store.
+    /// was sent: nobody could ever use it. [`ErrorKind::TooLarge`] above
+    /// [`max_session_bytes`](crate::SessionOptions::max_session_bytes). Those of an
+    /// [`update`](Self::update) that runs again. And those of the store.
     pub async fn save(&self) -> Result<()> {
         let on_conflict = self.0.config.options.on_conflict;
         self.save_with(on_conflict).await
@@ -460,7 +513,9 @@ impl Session {
     /// # }
     /// ```
     pub fn regenerate_keeping<K: Into<String>>(&self, keys: impl IntoIterator<Item = K>) {
-        self.change_id_keeping(Some(keys.into_iter().map(Into::into).collect()));
+        let mut keys: Vec<String> = keys.into_iter().map(Into::into).collect();
+        keys.sort_unstable();
+        self.change_id_keeping(Some(keys.into()));
     }
 
     fn change_id_keeping(&self, keys: Option<Arc<[String]>>) {

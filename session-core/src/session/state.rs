@@ -267,6 +267,12 @@ impl State {
         })
     }
 
+    /// The record whose data this session's was made from, also under an earlier id.
+    pub(crate) fn source(&self) -> Option<&Record> {
+        let retired = || self.retired().filter(|retired| retired.kept.is_some());
+        self.stored().or_else(|| Some(&retired()?.source))
+    }
+
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
@@ -351,28 +357,22 @@ impl State {
             Some(data) => Record::new(cookie, data),
             None => Record::new(cookie, self.data()),
         };
-        let draft = Draft {
-            record,
-            made: now,
-            last_edit: self.edits.last(),
-            epoch: self.epoch,
-        };
-        self.attempt = Some(Attempt {
-            draft: draft.clone(),
-            inexact: self.edits.update_any(),
-        });
-        draft
+        self.draft_of(record, now)
     }
 
-    /// Notes that this request's edits may be written to where their session went.
-    pub(crate) fn note_attempt(&mut self, record: &Record, now: SystemTime) {
+    pub(crate) fn draft_of(&self, record: Record, made: SystemTime) -> Draft {
+        Draft {
+            record,
+            made,
+            last_edit: self.edits.last(),
+            epoch: self.epoch,
+        }
+    }
+
+    /// Notes that a draft may be written from now on.
+    pub(crate) fn note_attempt(&mut self, draft: Draft) {
         self.attempt = Some(Attempt {
-            draft: Draft {
-                record: record.clone(),
-                made: now,
-                last_edit: self.edits.last(),
-                epoch: self.epoch,
-            },
+            draft,
             inexact: self.edits.update_any(),
         });
     }

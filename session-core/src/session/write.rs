@@ -1,5 +1,7 @@
 //! How a session's changes reach the store.
 
+use std::time::SystemTime;
+
 use super::shared::Shared;
 use super::state::{Draft, Phase};
 use crate::context::contention::Turn;
@@ -63,7 +65,7 @@ impl Shared {
         let store = self.config.store();
         let epoch = self.state().epoch();
         // Of an earlier creation whose answer never came.
-        let mut unanswered = self.state().attempt.take();
+        let mut unanswered = self.state().attempt.clone();
         for _ in 0..MAX_IDS {
             let id = self.id();
             let draft = match self.draft(epoch, how)? {
@@ -225,7 +227,7 @@ impl Shared {
                 // Whoever changes the id at the same time goes on from what this says.
                 if let Some(moved) = moved.edited(edited)? {
                     let forward = moved.record(current.cookie(), now);
-                    self.state().note_attempt(&forward, now);
+                    self.note_elsewhere(&forward, now);
                     match store.replace(&id, &current, &forward).await? {
                         Replaced::Replaced => {}
                         Replaced::Conflict => {
@@ -248,8 +250,8 @@ impl Shared {
                 written.get_or_insert(Written::Unchanged);
                 continue;
             }
-            self.check_size(&record)?;
-            self.state().note_attempt(&record, now);
+            self.check_size(&record, Some(&current))?;
+            self.note_elsewhere(&record, now);
             match self.answered(store.replace(&id, &current, &record).await)? {
                 Replaced::Replaced => written = Some(Written::Stored),
                 Replaced::Conflict => rows.push((id, kept, None)),
@@ -257,6 +259,13 @@ impl Shared {
             }
         }
         Err(Error::new(ErrorKind::Conflict, "save"))
+    }
+
+    /// Notes that this request's edits may have been written to where their session went.
+    fn note_elsewhere(&self, record: &Record, now: SystemTime) {
+        let mut state = self.state();
+        let draft = state.draft_of(record.clone(), now);
+        state.note_attempt(draft);
     }
 
     /// Refuses to make edits a second time of which nobody knows whether they were made.
@@ -315,10 +324,8 @@ impl Shared {
                 continue;
             }
             let draft = state.draft(self.config.clock().now(), decided.as_ref());
-            if let Err(error) = self.check_size(&draft.record) {
-                state.attempt = None;
-                return Err(error);
-            }
+            self.check_size(&draft.record, state.source())?;
+            state.note_attempt(draft.clone());
             return Ok(Drafted::Draft(draft));
         }
     }
@@ -379,8 +386,20 @@ impl Shared {
         Error::new(ErrorKind::Missing, operation)
     }
 
-    fn check_size(&self, _record: &Record) -> Result<()> {
-        Ok(())
+    /// Refuses a record above `max_session_bytes`, unless it is no larger than the one that it was
+    /// made from.
+    fn check_size(&self, record: &Record, source: Option<&Record>) -> Result<()> {
+        let size = record.json().len();
+        match self.config.options.max_session_bytes {
+            Some(max) if size > max && source.is_none_or(|source| size > source.json().len()) => {
+                Err(
+                    Error::new(ErrorKind::TooLarge, "save").with_message(format!(
+                        "its JSON has {size} bytes, and max_session_bytes is {max}"
+                    )),
+                )
+            }
+            _ => Ok(()),
+        }
     }
 }
 

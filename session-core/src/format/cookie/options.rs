@@ -265,15 +265,6 @@ impl Template {
         stamp.cookie(self.lifetime, now)
     }
 
-    /// The original max age of every cookie; the outer `None` where they differ.
-    pub(crate) fn max_age(&self) -> Option<Option<Duration>> {
-        match self.lifetime {
-            Lifetime::None => Some(None),
-            Lifetime::MaxAge(age) => u64::try_from(age).ok().map(Duration::from_millis).map(Some),
-            _ => None,
-        }
-    }
-
     pub(crate) fn path(&self) -> &str {
         self.on_plain.0.path.text().unwrap_or("/")
     }

@@ -7,11 +7,9 @@ use std::sync::Arc;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Data, Span, Text, decode_key, is_reserved};
+use super::entries::{FEW_KEYS, Span, Text, decode_key};
+use super::{Data, is_reserved};
 use crate::{Error, ErrorKind, Result, SessionCookie};
-
-/// From this many keys on, a repeated one is looked up rather than searched for.
-const MANY_KEYS: usize = 32;
 
 impl Data {
     /// Reads a row's data and its cookie.
@@ -78,7 +76,7 @@ impl<'de> Visitor<'de> for RowVisitor<'de> {
             let name = decode_key(key.get());
             if name.as_deref() == Some("cookie") {
                 if cookie.is_none() {
-                    rows.data.cookie_at = rows.data.entries.len();
+                    rows.data.entries.place_cookie();
                 }
                 cookie = Some(map.next_value()?);
             } else {
@@ -106,25 +104,21 @@ impl<'de> Reader<'de> {
         let next = self.data.entries.len();
         let index = name.and_then(|name| self.place(name)).unwrap_or(next);
         match self.data.entries.get_mut(index) {
-            Some(entry) => {
-                entry.value = Text::Source(value);
-                entry.origin = entry.origin.map(|(place, _)| (place, value));
-            }
+            Some(entry) => entry.value = Text::Source(value),
             None => self.data.push(key, value),
         }
-        self.data.source_len = self.data.entries.len();
     }
 
     /// The place of a key that has been read before; a new one gets the next place.
     fn place(&mut self, name: Cow<'de, str>) -> Option<usize> {
         let next = self.data.entries.len();
-        if next < MANY_KEYS {
+        if next < FEW_KEYS {
             return self.data.position(&name);
         }
         if self.places.is_empty() {
-            let entries = self.data.keys_with_places();
-            self.places = entries
-                .map(|(name, at)| (name.into_owned().into(), at))
+            let keys = self.data.raw_entries().enumerate();
+            self.places = keys
+                .filter_map(|(at, (key, _))| Some((decode_key(key)?.into_owned().into(), at)))
                 .collect();
         }
         let place = *self.places.entry(name).or_insert(next);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use memchr::memchr2;
 
-use super::{Data, Span};
+use super::Data;
+use super::entries::Span;
 
 /// The cookie's key as [`Data::to_json`] writes it; no other key of such a row means the same.
 const COOKIE: &str = "\"cookie\"";
@@ -13,10 +14,8 @@ impl Data {
     /// The data of a row that [`to_json`](Data::to_json) wrote: valid JSON with no spaces between
     /// the row's own tokens, no reserved key and none that can be decoded twice.
     pub(crate) fn from_written(source: &Arc<str>) -> Self {
-        let mut row = Row {
-            text: source.as_bytes(),
-            at: 1,
-        };
+        let mut row = Row::new(source);
+        row.at = 1;
         let mut data = Self {
             source: Some(Arc::clone(source)),
             ..Self::new()
@@ -27,24 +26,46 @@ impl Data {
             let value = row.span(Row::skip_value);
             row.at += 1;
             if key.of(data.source.as_ref()) == COOKIE {
-                data.cookie_at = data.entries.len();
+                data.entries.place_cookie();
             } else {
                 data.push(key, value);
             }
         }
-        data.source_len = data.entries.len();
         data
     }
 }
 
-struct Row<'s> {
+/// Valid JSON, and a place in it.
+pub(super) struct Row<'s> {
     text: &'s [u8],
     at: usize,
 }
 
-impl Row<'_> {
-    fn byte(&self) -> u8 {
+impl<'s> Row<'s> {
+    pub(super) fn new(text: &'s str) -> Self {
+        Self {
+            text: text.as_bytes(),
+            at: 0,
+        }
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at >= self.text.len()
+    }
+
+    pub(super) fn byte(&self) -> u8 {
         self.text.get(self.at).copied().unwrap_or_default()
+    }
+
+    pub(super) fn skip_byte(&mut self) {
+        self.at += 1;
+    }
+
+    /// The string here, as it is written; the place is then behind it.
+    pub(super) fn string(&mut self) -> &'s [u8] {
+        let start = self.at;
+        self.skip_string();
+        self.text.get(start..self.at).unwrap_or_default()
     }
 
     fn span(&mut self, skip: impl Fn(&mut Self)) -> Span {
@@ -89,7 +110,7 @@ impl Row<'_> {
                         return;
                     }
                 }
-                _ if self.at >= self.text.len() => return,
+                _ if self.is_at_end() => return,
                 _ => {}
             }
             self.at += 1;
