@@ -11,7 +11,7 @@ use crate::format::cookie::encode_component;
 use crate::{Error, Result, SessionId};
 
 /// Characters of a signature: 32 bytes in base64 without padding.
-const SIGNATURE_LENGTH: usize = 43;
+pub(crate) const SIGNATURE_LENGTH: usize = 43;
 
 /// The secrets that sign session ids: the first signs, all verify.
 ///

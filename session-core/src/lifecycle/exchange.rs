@@ -254,13 +254,6 @@ impl Exchange {
 
     async fn write(&self) -> Result<()> {
         let shared = &*self.0;
-        {
-            let state = shared.state();
-            if state.settings_changed() || self.is_new(&state) {
-                // Refused before anything is written: nobody could be told of the session.
-                state.cookie.check()?;
-            }
-        }
         shared.write().await?;
         shared.retire().await
     }
@@ -380,7 +373,7 @@ impl Exchange {
         };
         let signature = shared.cookie_signature();
         let signature = signature.filter(|_| !self.is_new(state));
-        let cookie = state.cookie.to_header_with(&options.name, |out| {
+        let cookie = state.cookie.to_header_with(&options.name, None, |out| {
             options.secrets.write_cookie_value(id, signature, out);
         });
         let cookie = match cookie {

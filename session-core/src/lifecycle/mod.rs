@@ -9,7 +9,7 @@ pub(crate) mod request;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::format::cookie::{Template, is_token};
+use crate::format::cookie::{Template, check_length, is_token};
 use crate::format::secrets::{Signature, Signed};
 use crate::lifecycle::contention::Contention;
 use crate::lifecycle::exchange::Exchange;
@@ -81,7 +81,12 @@ impl Config {
         let path = head.uri.path();
         match &self.template {
             Some(template) => path_matches(path, template.path()),
-            None => path_matches(path, self.options.cookie.settings(head).cookie_path()),
+            None => {
+                let settings = self.options.cookie.settings(head);
+                let cookie_path = settings.cookie_path();
+                // One that no browser keeps is told of when a session is to be stored.
+                path_matches(path, cookie_path) || !cookie_path.starts_with('/')
+            }
         }
     }
 
@@ -136,8 +141,8 @@ impl Lifecycle {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a name that is no cookie name and for
-    /// cookie attributes that a header cannot hold.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a name that is no cookie name, and for
+    /// [cookie settings](crate::CookieOptions) with which no browser keeps the cookie.
     pub fn new(options: SessionOptions) -> Result<Self> {
         if !is_token(&options.name) {
             return Err(Error::config(format!(
@@ -146,9 +151,14 @@ impl Lifecycle {
             )));
         }
         let template = match &options.cookie {
-            CookieSource::Fixed(cookie) => Some(Template::new(cookie)?),
+            CookieSource::Fixed(cookie) => {
+                Some(Template::new(cookie, &options.name, options.clock.now())?)
+            }
             CookieSource::PerRequest(_) => None,
         };
+        if options.genid.is_none() {
+            check_length(&options.name, SessionId::random().as_str())?;
+        }
         Ok(Self(Arc::new(Config {
             capabilities: options.store.capabilities(),
             template,
@@ -247,6 +257,40 @@ impl Shared {
     pub(crate) fn late_cookie(&self) -> Option<SessionCookie> {
         let late = self.origin.had_cookie();
         late.then(|| self.config.new_cookie(&self.origin))
+    }
+
+    /// Refuses a cookie that no browser would keep, before its session is stored. What the store
+    /// holds already may come from elsewhere, and is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config).
+    pub(crate) fn check_cookie(&self) -> Result<()> {
+        let name = &self.config.options.name;
+        let is_stored = self.state().stored.is_some();
+        if !is_stored {
+            check_length(name, self.id().as_str())?;
+        }
+        let state = self.state();
+        match &state.stored {
+            Some(record) => state.cookie.check_change(name, record.cookie()),
+            None => state.cookie.check_new(name),
+        }
+    }
+
+    /// The cookie for a session that goes on under another id, where the stored one's settings,
+    /// which may come from elsewhere, are such that no browser would keep it: with the
+    /// application's own.
+    pub(crate) fn mended_cookie(&self) -> Option<SessionCookie> {
+        let name = &self.config.options.name;
+        let cookie = {
+            let state = self.state();
+            let stored = state.stored.as_ref()?.cookie();
+            let given = state.cookie.same_attributes(stored) && !stored.is_kept(name);
+            given.then(|| state.cookie.clone())?
+        };
+        // Made outside the lock: the settings may come from the application.
+        Some(cookie.with_attributes_of(&self.config.new_cookie(&self.origin)))
     }
 
     /// The id that the request's cookie carries, if its signature holds.

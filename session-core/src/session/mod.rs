@@ -340,8 +340,9 @@ impl Session {
     /// the old session stays as it was and what was put into it here is dropped; if this request
     /// has taken something out of it, which may be the sign of a logout, the old session ends.
     pub fn cycle_id(&self) {
+        let mended = self.0.mended_cookie();
         let mut state = self.editable();
-        let cookie = state.cookie.clone();
+        let cookie = mended.unwrap_or_else(|| state.cookie.clone());
         state.change_id(cookie, true);
     }
 
@@ -356,9 +357,10 @@ impl Session {
     /// ```
     pub fn regenerate_keeping<K: Into<String>>(&self, keys: impl IntoIterator<Item = K>) {
         let keys = keys.into_iter().map(Into::into).collect();
+        let mended = self.0.mended_cookie();
         let mut state = self.editable();
         state.edit(Edit::Retain(keys));
-        let cookie = state.cookie.clone();
+        let cookie = mended.unwrap_or_else(|| state.cookie.clone());
         state.change_id(cookie, true);
     }
 

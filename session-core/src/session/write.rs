@@ -20,6 +20,7 @@ impl Shared {
     /// together with the other change otherwise. A session that is no longer stored is not brought
     /// back: `Missing`.
     pub(crate) async fn write(&self) -> Result<()> {
+        self.check_cookie()?;
         let stored = self.state().stored.clone();
         match stored {
             None => self.write_new().await,
@@ -56,6 +57,7 @@ impl Shared {
                 return Ok(());
             }
             self.state().id = None;
+            self.check_cookie()?;
         }
         Err(Error::new(ErrorKind::Conflict, "create")
             .with_message("every new session id was in use already; genid must make new ones"))

@@ -1,0 +1,345 @@
+//! Session cookies beside what browsers keep: what is refused, when, and what happens to rows from
+//! elsewhere whose settings are refused here.
+
+#![allow(clippy::unwrap_used, reason = "a test's helpers")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{ALL, Recorder, Visitor, start};
+use session_core::{
+    Connection, CookieOptions, Error, ErrorKind, Lifecycle, Record, SameSite, SameSiteOption,
+    SecureOption, Session, SessionId, SessionOptions, StoredExpiry,
+};
+
+fn build(change: impl FnOnce(SessionOptions) -> SessionOptions) -> Result<Lifecycle, Error> {
+    Lifecycle::new(change(Recorder::new(ALL).options()))
+}
+
+#[test]
+fn options_with_which_no_browser_keeps_the_cookie_are_refused() {
+    let cookie = CookieOptions::new;
+    let secure = || cookie().secure(true);
+    let second = Duration::from_secs(1);
+    let a = |length: usize| "a".repeat(length);
+    for (name, cookie, fault) in [
+        ("__Host-a".to_owned(), cookie(), "needs Secure"),
+        ("__host-a".to_owned(), secure().domain("a.b"), "no domain"),
+        ("__Host-a".to_owned(), secure().path("/a"), "the path `/`"),
+        ("__Secure-a".to_owned(), cookie(), "needs Secure"),
+        (
+            "__Http-a".to_owned(),
+            secure().http_only(false),
+            "needs HttpOnly",
+        ),
+        (
+            "__Host-Http-a".to_owned(),
+            secure().path("/a"),
+            "the path `/`",
+        ),
+        (
+            "a".to_owned(),
+            cookie().same_site(SameSite::None),
+            "SameSite=None needs",
+        ),
+        (
+            "a".to_owned(),
+            cookie().same_site(SameSiteOption::Auto),
+            "SameSite=None needs",
+        ),
+        (
+            "a".to_owned(),
+            cookie().partitioned(true),
+            "Partitioned needs",
+        ),
+        ("a".to_owned(), cookie().path("app"), "begin with `/`"),
+        ("a".to_owned(), cookie().path(""), "begin with `/`"),
+        (
+            "a".to_owned(),
+            cookie().path(format!("/{}", a(1024))),
+            "1,024 bytes",
+        ),
+        (
+            "a".to_owned(),
+            cookie().domain(format!("a.{}", [a(63).as_str(); 4].join("."))),
+            "253",
+        ),
+        (
+            "a".to_owned(),
+            cookie().max_age(Duration::ZERO),
+            "below a second",
+        ),
+        (
+            "a".to_owned(),
+            cookie().max_age(second - Duration::from_millis(1)),
+            "below a second",
+        ),
+        ("a".to_owned(), cookie().expires(start()), "below a second"),
+        (a(4096), cookie(), "4,096 bytes"),
+    ] {
+        let shown = format!("{name:.20} {cookie:?}");
+        let error = build(|options| options.name(name).cookie(cookie)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{shown}");
+        assert!(error.to_string().contains(fault), "{shown}: {error}");
+    }
+}
+
+#[test]
+fn options_with_which_some_browser_keeps_the_cookie_are_not() {
+    let cookie = CookieOptions::new;
+    let secure = || cookie().secure(true);
+    for (name, cookie) in [
+        ("__Host-a", secure()),
+        // Over a secure connection, it is.
+        ("__Host-a", cookie().secure(SecureOption::Auto)),
+        (
+            "__Secure-a",
+            secure().domain("a.b").path("/a").http_only(false),
+        ),
+        ("__Host-Http-a", secure()),
+        ("__host", cookie()),
+        ("a", secure().same_site(SameSite::None).partitioned(true)),
+        (
+            "a",
+            cookie()
+                .secure(SecureOption::Auto)
+                .same_site(SameSite::None),
+        ),
+        ("a", secure().same_site(SameSiteOption::Auto)),
+        ("a", cookie().domain("localhost")),
+        ("a", cookie().domain("127.0.0.1")),
+        ("a", cookie().domain(".example.com")),
+        ("a", cookie().domain("")),
+        ("a", cookie().max_age(Duration::from_secs(1))),
+        ("a", cookie().expires(start() + Duration::from_secs(1))),
+    ] {
+        let shown = format!("{name} {cookie:?}");
+        let built = build(|options| options.name(name).cookie(cookie));
+        assert!(built.is_ok(), "{shown}: {:?}", built.err());
+    }
+}
+
+/// What comes of a new session in a request, and the calls of the store.
+fn new_session(
+    change: impl FnOnce(SessionOptions) -> SessionOptions,
+    connection: Connection,
+    handler: impl AsyncFnOnce(Session),
+) -> (Result<bool, ErrorKind>, String) {
+    let store = Recorder::new(ALL);
+    let lifecycle = Lifecycle::new(change(store.options())).unwrap();
+    let mut visitor = Visitor {
+        connection,
+        ..Visitor::default()
+    };
+    let response = visitor.try_visit(&lifecycle, async |session| {
+        session.insert("a", &1).unwrap();
+        handler(session).await;
+    });
+    let told = response.map(|response| response.sets_cookie());
+    (told.map_err(|error| error.kind()), store.calls())
+}
+
+#[test]
+fn what_depends_on_the_request_is_refused_before_anything_is_stored() {
+    let refused = (Err(ErrorKind::Config), String::new());
+    let nothing = async |_: Session| ();
+    for cookie in [
+        CookieOptions::new().same_site(SameSite::None),
+        CookieOptions::new().partitioned(true),
+        CookieOptions::new().path("app"),
+        CookieOptions::new().max_age(Duration::ZERO),
+        CookieOptions::new()
+            .secure(SecureOption::Auto)
+            .same_site(SameSite::None),
+    ] {
+        let with = |options: SessionOptions| options.cookie_with(move |_| cookie.clone());
+        assert_eq!(new_session(with, Connection::Plain, nothing), refused);
+    }
+    let auto = CookieOptions::new()
+        .secure(SecureOption::Auto)
+        .same_site(SameSite::None);
+    for (connection, expected) in [
+        (Connection::Plain, refused.clone()),
+        (Connection::Encrypted, (Ok(true), "create".to_owned())),
+    ] {
+        let with = |options: SessionOptions| options.cookie(auto.clone());
+        assert_eq!(new_session(with, connection, nothing), expected);
+    }
+    let host = |options: SessionOptions| {
+        let cookie = CookieOptions::new().secure(SecureOption::Auto);
+        options.name("__Host-a").cookie(cookie)
+    };
+    assert_eq!(new_session(host, Connection::Plain, nothing), refused);
+    let long =
+        |options: SessionOptions| options.genid(|_| SessionId::new("ä".repeat(700)).unwrap());
+    assert_eq!(new_session(long, Connection::Plain, nothing), refused);
+}
+
+#[test]
+fn what_a_handler_sets_is_refused_before_anything_is_stored() {
+    let changes: [fn(&Session); 5] = [
+        |s| s.update_cookie(|cookie| cookie.set_same_site(Some(SameSite::None))),
+        |s| s.update_cookie(|cookie| cookie.set_partitioned(true)),
+        |s| s.update_cookie(|cookie| cookie.set_path("app")),
+        |s| s.update_cookie(|cookie| cookie.set_domain(Some("a b".to_owned()))),
+        |s| s.set_max_age(Some(Duration::ZERO)),
+    ];
+    for change in changes {
+        for saves in [false, true] {
+            let handler = async |session: Session| {
+                change(&session);
+                if saves {
+                    let error = session.save().await.unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::Config);
+                }
+            };
+            let told = new_session(|options| options, Connection::Plain, handler);
+            assert_eq!(told, (Err(ErrorKind::Config), String::new()));
+        }
+    }
+}
+
+#[test]
+fn a_stored_session_is_not_changed_into_one_that_no_browser_keeps() {
+    let store = Recorder::new(ALL);
+    let lifecycle = Lifecycle::new(store.options()).unwrap();
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let before = store.only();
+    let error = visitor
+        .try_visit(&lifecycle, async |session| {
+            session.update_cookie(|cookie| cookie.set_path("app"));
+        })
+        .unwrap_err();
+    assert_eq!((error.kind(), store.only()), (ErrorKind::Config, before));
+    // A max age of zero ends it, as in express-session.
+    let response = visitor.visit(&lifecycle, |session| {
+        session.set_max_age(Some(Duration::ZERO))
+    });
+    assert!(
+        response.0[0].contains("Expires=Fri, 02 Jan 2026 03:04:05 GMT"),
+        "{response:?}"
+    );
+    assert_eq!(store.len(), 0);
+}
+
+/// A visitor with a row that an express-session has stored with these cookie settings.
+fn with_row(lifecycle: &Lifecycle, store: &Recorder, settings: &str) -> Visitor {
+    let visitor = Visitor::with_session(lifecycle);
+    let row =
+        format!(r#"{{"cookie":{{"originalMaxAge":null,"expires":null,{settings}}},"seed":1}}"#);
+    let record = Record::decode(row, StoredExpiry::from(None)).unwrap();
+    store.inner().records.insert(visitor.id(), record);
+    store.calls();
+    visitor
+}
+
+/// Settings of which the first is refused here, and whether a header can hold them.
+const FROM_ELSEWHERE: [(&str, bool); 6] = [
+    (r#""sameSite":"none","path":"/""#, true),
+    (r#""partitioned":true,"path":"/""#, true),
+    (r#""path":"app""#, true),
+    (r#""path":"/;""#, false),
+    (r#""domain":"a b","path":"/""#, false),
+    (
+        r#""sameSite":"sometimes","priority":"top","path":"/""#,
+        false,
+    ),
+];
+
+fn refused(settings: &str) -> &str {
+    settings.split(',').next().unwrap()
+}
+
+#[test]
+fn a_row_with_such_settings_can_be_read_and_changed() {
+    for (settings, writable) in FROM_ELSEWHERE {
+        let store = Recorder::new(ALL);
+        let lifecycle = Lifecycle::new(store.options().rolling(true)).unwrap();
+        let mut visitor = with_row(&lifecycle, &store, settings);
+        let mut response = visitor.visit(&lifecycle, |session| {
+            assert_eq!(session.get("seed").unwrap(), Some(1));
+            session.insert("a", &1).unwrap();
+        });
+        // As express-session does: the browser keeps what it has.
+        assert_eq!(response.sets_cookie(), writable, "{settings}");
+        assert!(store.only().contains(refused(settings)), "{}", store.only());
+        response = visitor.visit(&lifecycle, |session| {
+            session.set_max_age(Some(Duration::from_secs(60)));
+        });
+        assert_eq!(response.sets_cookie(), writable, "{settings}");
+        assert!(
+            store.only().contains(r#""originalMaxAge":60000"#),
+            "{}",
+            store.only()
+        );
+    }
+}
+
+#[test]
+fn such_a_row_can_be_signed_out_of() {
+    let ways: [fn(&Session); 5] = [
+        |session| pollster::block_on(session.destroy()).unwrap(),
+        |session| session.regenerate(),
+        |session| session.regenerate_keeping(["language"]),
+        |session| {
+            session.clear();
+            session.cycle_id();
+        },
+        |session| {
+            session.set_max_age(Some(Duration::from_secs(60)));
+            session.cycle_id();
+            session.remove("seed");
+        },
+    ];
+    for (settings, _) in FROM_ELSEWHERE {
+        for sign_out in ways {
+            let store = Recorder::new(ALL);
+            let lifecycle = Lifecycle::new(store.options()).unwrap();
+            let mut visitor = with_row(&lifecycle, &store, settings);
+            let old = visitor.id();
+            let response = visitor.visit(&lifecycle, |session| sign_out(&session));
+            assert!(!store.inner().records.contains_key(&old), "{settings}");
+            assert!(
+                response.sets_cookie() || response.drops_cookie(),
+                "{response:?}"
+            );
+            // Whatever is sent is such that browsers keep it, and so drop what they have.
+            for cookie in &response.0 {
+                for wrong in ["None", "Partitioned", "Path=app", "a b"] {
+                    assert!(!cookie.contains(wrong), "{cookie}");
+                }
+                assert!(cookie.contains("; Path=/"), "{cookie}");
+            }
+            assert!(
+                store
+                    .inner()
+                    .records
+                    .values()
+                    .all(|row| !row.json().contains(refused(settings)))
+            );
+        }
+    }
+}
+
+#[test]
+fn a_prefixed_cookie_is_dropped_where_it_can_only_lie() {
+    let store = Recorder::new(ALL);
+    let cookie = CookieOptions::new().secure(true);
+    let options = store.options().name("__Host-sid").cookie(cookie);
+    let lifecycle = Lifecycle::new(options).unwrap();
+    let mut visitor = Visitor {
+        connection: Connection::Encrypted,
+        ..Visitor::default()
+    };
+    visitor.visit(&lifecycle, |session| session.insert("a", &1).unwrap());
+    let id = store.inner().records.keys().next().unwrap().clone();
+    let row = r#"{"cookie":{"originalMaxAge":null,"expires":null,"domain":"a.b","path":"/a"}}"#;
+    let record = Record::decode(row.to_owned(), StoredExpiry::from(None)).unwrap();
+    store.inner().records.insert(id, record);
+    let response =
+        visitor.visit_async(&lifecycle, async |session| session.destroy().await.unwrap());
+    let dropped = "__Host-sid=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure";
+    // The row has no httpOnly, which counts as the default.
+    assert_eq!(response.0, [dropped]);
+}
