@@ -1,5 +1,6 @@
 //! What happens to a session in the course of a request.
 
+mod caches;
 pub(crate) mod contention;
 pub(crate) mod exchange;
 pub(crate) mod options;

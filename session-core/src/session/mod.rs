@@ -198,7 +198,9 @@ impl Session {
         self.0.state().cookie.clone()
     }
 
-    /// Changes this visitor's cookie settings. The change is saved and the cookie sent again.
+    /// Changes this visitor's cookie settings. The change is saved and the cookie sent again; one
+    /// with which [no browser would keep it](crate::CookieOptions) is refused by the save, before
+    /// anything is stored.
     ///
     /// ```
     /// # fn handler(session: session_core::Session) {
@@ -220,7 +222,8 @@ impl Session {
     }
 
     /// Lets this visitor's session end after `max_age`, counted from the last request; `None`
-    /// makes its cookie end with the browser.
+    /// makes its cookie end with the browser. Zero ends a stored session with this request; a new
+    /// one with a max age below a second is refused when it is to be stored.
     pub fn set_max_age(&self, max_age: Option<Duration>) {
         let now = self.now();
         self.update_cookie(|cookie| cookie.set_max_age(max_age, now));
@@ -266,8 +269,10 @@ impl Session {
     ///
     /// [`ErrorKind::Missing`] if the session was destroyed, regenerated elsewhere or has expired:
     /// it is not brought back. [`ErrorKind::Conflict`] if it was changed elsewhere and the changes
-    /// could not be brought together. [`ErrorKind::Other`] for a new session after its response
-    /// was sent: nobody could ever use it. And those of the store.
+    /// could not be brought together. [`ErrorKind::Config`] for [cookie
+    /// settings](crate::CookieOptions) with which no browser would keep the cookie.
+    /// [`ErrorKind::Other`] for a new session after its response was sent: nobody could ever use
+    /// it. And those of the store.
     pub async fn save(&self) -> Result<()> {
         let _io = self.0.io.lock().await;
         {
