@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use common::{ALL, Recorder, Visitor, start};
 use session_core::{
-    Connection, CookieOptions, Error, ErrorKind, Lifecycle, Record, SameSite, SameSiteOption,
-    SecureOption, Session, SessionId, SessionOptions, StoredExpiry,
+    Connection, CookieOptions, Error, ErrorKind, Lifecycle, NameBinding, Record, SameSite,
+    SameSiteOption, SecureOption, Session, SessionId, SessionOptions, StoredExpiry,
 };
 
 fn build(change: impl FnOnce(SessionOptions) -> SessionOptions) -> Result<Lifecycle, Error> {
@@ -342,4 +342,117 @@ fn a_prefixed_cookie_is_dropped_where_it_can_only_lie() {
     let dropped = "__Host-sid=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure";
     // The row has no httpOnly, which counts as the default.
     assert_eq!(response.0, [dropped]);
+}
+
+/// A lifecycle for each of two layers that share a store and secrets.
+fn two_layers(store: &Recorder, binding: NameBinding) -> [Lifecycle; 2] {
+    ["shop.sid", "office.sid"].map(|name| {
+        let options = store.options().name(name).bind_to_name(binding);
+        Lifecycle::new(options).unwrap()
+    })
+}
+
+/// Whether a cookie that `from` gives, sent as its own or under the name of `to`, opens the
+/// session there.
+fn opens(from: &Lifecycle, to: &Lifecycle) -> bool {
+    let mut visitor = Visitor::default();
+    visitor.visit(from, |session| session.insert("seed", &1).unwrap());
+    visitor.cookie = visitor
+        .cookie
+        .map(|cookie| cookie.replace(from.name(), to.name()));
+    let mut opened = false;
+    visitor.visit(to, |session| opened = session.contains_key("seed"));
+    opened
+}
+
+#[test]
+fn a_cookie_that_is_bound_to_its_name_opens_no_session_of_another_layer() {
+    let store = Recorder::new(ALL);
+    for (binding, shared) in [
+        (NameBinding::No, true),
+        (NameBinding::Accepted, true),
+        (NameBinding::Preferred, false),
+        (NameBinding::Required, false),
+    ] {
+        let [shop, office] = two_layers(&store, binding);
+        assert!(
+            opens(&shop, &shop) && opens(&office, &office),
+            "{binding:?}"
+        );
+        assert_eq!(opens(&shop, &office), shared, "{binding:?}");
+    }
+}
+
+#[test]
+fn cookies_are_bound_step_by_step_without_signing_anybody_out() {
+    let store = Recorder::new(ALL);
+    let with = |binding| {
+        let [shop, _] = two_layers(&store, binding);
+        shop
+    };
+    let steps = [
+        NameBinding::No,
+        NameBinding::Accepted,
+        NameBinding::Preferred,
+        NameBinding::Required,
+    ];
+    for two in steps.windows(2) {
+        let [one, next] = [with(two[0]), with(two[1])];
+        // While the one is deployed after the other, each process meets the other's cookies.
+        assert!(opens(&next, &one), "{two:?}");
+        let unbound_is_over = two[1] == NameBinding::Required;
+        assert!(opens(&one, &next), "{two:?}");
+        assert_eq!(opens(&with(NameBinding::No), &next), !unbound_is_over);
+    }
+    // A cookie from before gets its new signature whenever it is sent again.
+    let mut visitor = Visitor::default();
+    visitor.visit(&with(NameBinding::No), |session| {
+        session.insert("seed", &1).unwrap()
+    });
+    visitor.visit(&with(NameBinding::Preferred), |session| {
+        session.set_max_age(Some(Duration::from_secs(60)));
+    });
+    visitor.visit(&with(NameBinding::Required), |session| {
+        assert!(!session.is_new())
+    });
+}
+
+#[test]
+fn max_age_is_sent_beside_expires_by_option() {
+    let cookie_of = |sends: bool, cookie: CookieOptions| {
+        let store = Recorder::new(ALL);
+        let lifecycle = Lifecycle::new(
+            store
+                .options()
+                .cookie(cookie)
+                .rolling(true)
+                .send_max_age(sends),
+        );
+        let lifecycle = lifecycle.unwrap();
+        let mut visitor = Visitor::default();
+        let made = visitor.visit(&lifecycle, |session| session.insert("a", &1).unwrap());
+        store.clock().advance(Duration::from_secs(30));
+        let rolled = visitor.visit(&lifecycle, |_| ());
+        let dropped =
+            visitor.visit_async(&lifecycle, async |session| session.destroy().await.unwrap());
+        [made, rolled, dropped].map(|response| {
+            let (_, attributes) = response.0[0].split_once("; ").unwrap();
+            attributes.to_owned()
+        })
+    };
+    // A part of a second counts as one.
+    let age = Duration::from_millis(59_999);
+    assert_eq!(
+        cookie_of(true, CookieOptions::new().max_age(age)),
+        [
+            "Path=/; Max-Age=60; Expires=Fri, 02 Jan 2026 03:05:05 GMT; HttpOnly",
+            "Path=/; Max-Age=60; Expires=Fri, 02 Jan 2026 03:05:35 GMT; HttpOnly",
+            "Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly",
+        ]
+    );
+    let [made, _, dropped] = cookie_of(false, CookieOptions::new().max_age(age));
+    assert!(!made.contains("Max-Age") && !dropped.contains("Max-Age"));
+    let [made, _, dropped] = cookie_of(true, CookieOptions::new());
+    assert_eq!(made, "Path=/; HttpOnly", "it ends with the browser");
+    assert!(dropped.contains("Max-Age=0"));
 }

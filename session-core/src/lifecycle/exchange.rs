@@ -373,9 +373,13 @@ impl Exchange {
         };
         let signature = shared.cookie_signature();
         let signature = signature.filter(|_| !self.is_new(state));
-        let cookie = state.cookie.to_header_with(&options.name, None, |out| {
-            options.secrets.write_cookie_value(id, signature, out);
-        });
+        let cookie = state.cookie.to_header_with(
+            &options.name,
+            options.send_max_age.then_some(now),
+            |out| {
+                options.secrets.write_cookie_value(id, signature, out);
+            },
+        );
         let cookie = match cookie {
             Ok(cookie) => cookie,
             // Settings that this application made were checked before they were stored; these
@@ -434,8 +438,9 @@ fn removal(shared: &Shared, state: &State) -> Result<Option<HeaderValue>> {
         return Ok(None);
     }
     let cookie = state.dropped_cookie.as_ref().unwrap_or(&state.cookie);
+    let options = &shared.config.options;
     cookie
-        .to_removal_header(&shared.config.options.name)
+        .to_removal_header_with(&options.name, options.send_max_age)
         .map(Some)
 }
 

@@ -144,7 +144,7 @@ impl Lifecycle {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a name that is no cookie name, and for
     /// [cookie settings](crate::CookieOptions) with which no browser keeps the cookie.
-    pub fn new(options: SessionOptions) -> Result<Self> {
+    pub fn new(mut options: SessionOptions) -> Result<Self> {
         if !is_token(&options.name) {
             return Err(Error::config(format!(
                 "`{}` is no cookie name; use letters, digits and any of !#$%&'*+-.^_`|~",
@@ -160,6 +160,7 @@ impl Lifecycle {
         if options.genid.is_none() {
             check_length(&options.name, SessionId::random().as_str())?;
         }
+        options.secrets = options.bind_to_name.secrets(options.secrets, &options.name);
         Ok(Self(Arc::new(Config {
             capabilities: options.store.capabilities(),
             template,
