@@ -17,6 +17,7 @@ pub use format::record::{Record, StoredExpiry};
 pub use format::secrets::Secrets;
 pub use lifecycle::Lifecycle;
 pub use lifecycle::exchange::{Exchange, Unfinished};
+pub use lifecycle::notices::Counts;
 pub use lifecycle::options::{NameBinding, OnConflict, OnStoreError, SessionOptions, Unset};
 pub use lifecycle::outcome::Outcome;
 pub use lifecycle::request::{Connection, RequestHead};

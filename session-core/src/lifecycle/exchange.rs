@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use http::HeaderValue;
 
+use crate::lifecycle::notices::Notice;
 use crate::lifecycle::options::{OnStoreError, Unset};
 use crate::session::{Phase, Shared, State};
 use crate::{Error, ErrorKind, Outcome, Record, Renewed, Result, Session, SessionId, Touched};
@@ -82,7 +83,11 @@ impl Exchange {
         };
         let found = match found {
             Err(error) if matches!(error.kind(), ErrorKind::Decode | ErrorKind::InvalidId) => {
-                tracing::warn!(%error, "a stored session cannot be read; starting a new one");
+                shared.config.notice_error(Notice::Unreadable, &error);
+                Ok(None)
+            }
+            Ok(None) if shared.cookie_id().is_some() => {
+                shared.config.notice(Notice::UnknownId);
                 Ok(None)
             }
             found => found,
@@ -100,7 +105,7 @@ impl Exchange {
             }
             Ok(None) => state.start_live(cookie),
             Err(error) if self.is_lenient() => {
-                tracing::warn!(%error, "the session store failed; serving without a session");
+                shared.config.notice_error(Notice::ServedWithout, &error);
                 state.phase = Phase::Unavailable;
             }
             Err(error) => return Err(error),
@@ -172,15 +177,13 @@ impl Exchange {
             return false;
         }
         let work = self.work(state);
-        if work == Work::Withhold {
-            tracing::warn!(
-                "a new session was not saved: its cookie is Secure and the connection is not \
-                 (behind a proxy, is the `proxy` option set?)"
-            );
-        }
-        state.dropped_cookie.is_none()
+        let is_idle = state.dropped_cookie.is_none()
             && !state.has_discarded()
-            && matches!(work, Work::Nothing | Work::Withhold)
+            && matches!(work, Work::Nothing | Work::Withhold);
+        if is_idle && work == Work::Withhold {
+            self.0.config.notice(Notice::SessionNotSaved);
+        }
+        is_idle
     }
 
     /// Ends the exchange: writes the session, touches it or leaves it alone, and says which
@@ -239,7 +242,10 @@ impl Exchange {
         let work = self.work(&shared.state());
         let done = match work {
             Work::Nothing => Ok(()),
-            Work::Withhold => shared.discard().await,
+            Work::Withhold => {
+                shared.config.notice(Notice::SessionNotSaved);
+                shared.discard().await
+            }
             Work::Touch => self.touch().await,
             Work::Write => self.write().await,
             Work::Retire => shared.retire().await,
@@ -272,7 +278,7 @@ impl Exchange {
             Ok(Touched::Touched) => Ok(()),
             Ok(Touched::Missing) => Err(shared.gone("touch")),
             Err(error) if self.is_lenient() && error.kind() != ErrorKind::Missing => {
-                tracing::warn!(%error, "the session could not be touched");
+                shared.config.notice_error(Notice::NotTouched, &error);
                 Ok(())
             }
             Err(error) => Err(error),
@@ -359,9 +365,7 @@ impl Exchange {
             return Ok([if ended { removal(shared, state)? } else { None }, None]);
         }
         if !self.is_sendable(state) {
-            tracing::warn!(
-                "the session cookie was withheld: it is Secure and the connection is not"
-            );
+            shared.config.notice(Notice::CookieWithheld);
             return Ok([None, None]);
         }
         let now = options.clock.now();
@@ -385,7 +389,7 @@ impl Exchange {
             // Settings that this application made were checked before they were stored; these
             // were stored by another one.
             Err(error) => {
-                tracing::warn!(%error, "the session cookie was withheld");
+                shared.config.notice_error(Notice::CookieWithheld, &error);
                 return Ok([None, None]);
             }
         };
@@ -439,6 +443,9 @@ fn removal(shared: &Shared, state: &State) -> Result<Option<HeaderValue>> {
     }
     let cookie = state.dropped_cookie.as_ref().unwrap_or(&state.cookie);
     let options = &shared.config.options;
+    if !cookie.is_kept(&options.name) {
+        shared.config.notice(Notice::SettingsMended);
+    }
     cookie
         .to_removal_header_with(&options.name, options.send_max_age)
         .map(Some)

@@ -3,6 +3,7 @@
 mod caches;
 pub(crate) mod contention;
 pub(crate) mod exchange;
+pub(crate) mod notices;
 pub(crate) mod options;
 pub(crate) mod outcome;
 pub(crate) mod request;
@@ -14,6 +15,7 @@ use crate::format::cookie::{Template, check_length, is_token};
 use crate::format::secrets::{Signature, Signed};
 use crate::lifecycle::contention::Contention;
 use crate::lifecycle::exchange::Exchange;
+use crate::lifecycle::notices::{Notice, Notices};
 use crate::lifecycle::options::CookieSource;
 use crate::lifecycle::request::{NamedCookies, OwnedHead, path_matches};
 use crate::session::{Phase, Shared, State};
@@ -60,6 +62,7 @@ pub(crate) struct Config {
     /// The fixed cookie settings; `None` where the application is asked per request.
     template: Option<Template>,
     pub(crate) contention: Contention,
+    notices: Notices,
 }
 
 impl Config {
@@ -165,6 +168,7 @@ impl Lifecycle {
             capabilities: options.store.capabilities(),
             template,
             contention: Contention::default(),
+            notices: Notices::default(),
             options,
         })))
     }
@@ -291,6 +295,7 @@ impl Shared {
             let given = state.cookie.same_attributes(stored) && !stored.is_kept(name);
             given.then(|| state.cookie.clone())?
         };
+        self.config.notice(Notice::SettingsMended);
         // Made outside the lock: the settings may come from the application.
         Some(cookie.with_attributes_of(&self.config.new_cookie(&self.origin)))
     }
@@ -309,7 +314,13 @@ impl Shared {
         let Origin {
             cookies, signed, ..
         } = &self.origin;
-        let secrets = &self.config.options.secrets;
-        signed.get_or_init(|| cookies.signed(secrets)).as_ref()
+        let verify = || {
+            let found = cookies.signed(&self.config.options.secrets);
+            if found.is_none() && !cookies.is_empty() {
+                self.config.notice(Notice::BadSignature);
+            }
+            found
+        };
+        signed.get_or_init(verify).as_ref()
     }
 }
