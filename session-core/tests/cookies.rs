@@ -300,8 +300,16 @@ fn such_a_row_can_be_signed_out_of() {
             let old = visitor.id();
             let response = visitor.visit(&lifecycle, |session| sign_out(&session));
             assert!(!store.inner().records.contains_key(&old), "{settings}");
+            // What is dropped is not what is set.
+            let place = |cookie: &String| {
+                let is_place =
+                    |part: &&str| part.starts_with("Path=") || part.starts_with("Domain=");
+                cookie.split("; ").filter(is_place).collect::<String>()
+            };
+            let mut places: Vec<_> = response.0.iter().map(place).collect();
+            places.dedup();
             assert!(
-                response.sets_cookie() || response.drops_cookie(),
+                !places.is_empty() && places.len() == response.0.len(),
                 "{response:?}"
             );
             // Whatever is sent is such that browsers keep it, and so drop what they have.
@@ -319,6 +327,24 @@ fn such_a_row_can_be_signed_out_of() {
                     .all(|row| !row.json().contains(refused(settings)))
             );
         }
+    }
+}
+
+#[test]
+fn a_new_cookie_is_not_dropped_with_an_old_one_whose_domain_is_written_otherwise() {
+    let store = Recorder::new(ALL);
+    let cookie = CookieOptions::new().domain("example.com");
+    let lifecycle = Lifecycle::new(store.options().cookie(cookie)).unwrap();
+    for (domain, dropped) in [
+        (".Example.com", false),
+        ("EXAMPLE.com", false),
+        ("www.example.com", true),
+    ] {
+        let settings = format!(r#""domain":"{domain}","path":"/""#);
+        let mut visitor = with_row(&lifecycle, &store, &settings);
+        let response = visitor.visit(&lifecycle, |session| session.regenerate());
+        assert!(response.sets_cookie());
+        assert_eq!(response.drops_cookie(), dropped, "{domain}");
     }
 }
 

@@ -396,7 +396,7 @@ impl Exchange {
         let elsewhere = state
             .dropped_cookie
             .as_ref()
-            .is_some_and(|old| !old.same_place(&state.cookie));
+            .is_some_and(|old| !old.same_place(&state.cookie, &options.name));
         Ok([
             Some(cookie),
             if elsewhere {

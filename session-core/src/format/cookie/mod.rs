@@ -309,11 +309,22 @@ impl SessionCookie {
         }
     }
 
-    /// Whether both cookies take the same place in a browser (RFC 6265, section 5.3, step 11).
-    pub(crate) fn same_place(&self, other: &Self) -> bool {
-        self.path() == other.path()
-            && self.domain() == other.domain()
-            && self.partitioned() == other.partitioned()
+    /// Whether making the browser drop this cookie would drop `other` of the same name (RFC 6265,
+    /// section 5.3, step 11).
+    pub(crate) fn same_place(&self, other: &Self, name: &str) -> bool {
+        let [one, other] = [self, other].map(|cookie| rules::removable(name, &cookie.attributes));
+        let host = |domain: Option<&str>| {
+            let domain = domain?;
+            Some(
+                domain
+                    .strip_prefix('.')
+                    .unwrap_or(domain)
+                    .to_ascii_lowercase(),
+            )
+        };
+        one.path.text().unwrap_or("/") == other.path.text().unwrap_or("/")
+            && host(one.domain.text()) == host(other.domain.text())
+            && one.partitioned.is_true() == other.partitioned.is_true()
     }
 
     /// The `Set-Cookie` header that gives the browser `value`.
