@@ -331,6 +331,29 @@ fn such_a_row_can_be_signed_out_of() {
 }
 
 #[test]
+fn a_row_with_a_max_age_below_a_second_can_be_signed_out_of() {
+    let store = Recorder::new(ALL);
+    let cookie = CookieOptions::new().max_age(Duration::from_secs(60));
+    let lifecycle = Lifecycle::new(store.options().cookie(cookie)).unwrap();
+    for settings in [r#""path":"/""#, r#""path":"app""#] {
+        let mut visitor = with_row(&lifecycle, &store, settings);
+        let record = store.inner().records[&visitor.id()].json().replace(
+            r#""originalMaxAge":null,"expires":null"#,
+            r#""originalMaxAge":0,"expires":"2026-01-02T03:04:06.000Z""#,
+        );
+        let end = Some(start() + Duration::from_secs(1));
+        let record = Record::decode(record, StoredExpiry::from(end)).unwrap();
+        store.inner().records.insert(visitor.id(), record);
+        let response = visitor.visit(&lifecycle, |session| {
+            session.clear();
+            session.cycle_id();
+        });
+        assert!(response.0[0].contains("; Path=/; Expires=Fri, 02 Jan 2026 03:05:05"));
+        visitor.visit(&lifecycle, |session| assert!(session.keys().is_empty()));
+    }
+}
+
+#[test]
 fn a_new_cookie_is_not_dropped_with_an_old_one_whose_domain_is_written_otherwise() {
     let store = Recorder::new(ALL);
     let cookie = CookieOptions::new().domain("example.com");

@@ -7,21 +7,6 @@ use crate::format::cookie::is_token;
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// What `private` takes the place of.
-const FOR_SHARED_CACHES: [&str; 3] = ["private", "public", "s-maxage"];
-/// What `no-store` takes the place of.
-const FOR_STORING: [&str; 9] = [
-    "private",
-    "public",
-    "s-maxage",
-    "max-age",
-    "stale-while-revalidate",
-    "stale-if-error",
-    "immutable",
-    "must-understand",
-    "no-store",
-];
-
 /// Takes away what allows a shared cache to store the response (RFC 9111, section 3): what the
 /// handler has said stays as far as it is for the browser's own cache, and without a word of its
 /// own the response is not to be stored at all.
@@ -76,16 +61,20 @@ fn narrowed(headers: &HeaderMap, name: &HeaderName, audience: Audience) -> Optio
     if forbidden && !has("public") && !has("s-maxage") {
         return None;
     }
-    let (first, dropped) = match audience {
-        Audience::Everybody => ("private", &FOR_SHARED_CACHES[..]),
-        Audience::SharedCaches => ("no-store", &FOR_STORING[..]),
+    // What is for shared caches alone keeps what says how to read the body (Surrogate-Control).
+    let stays = |directive: &Directive<'_>| match audience {
+        Audience::Everybody => !["private", "public", "s-maxage"]
+            .iter()
+            .any(|n| directive.is(n)),
+        Audience::SharedCaches => directive.is("content"),
     };
-    let mut value = first.to_owned();
-    for directive in directives {
-        if !dropped.iter().any(|name| directive.is(name)) {
-            value.push_str(", ");
-            value.push_str(directive.text);
-        }
+    let mut value = match audience {
+        Audience::Everybody => "private".to_owned(),
+        Audience::SharedCaches => "no-store".to_owned(),
+    };
+    for directive in directives.iter().filter(|directive| stays(directive)) {
+        value.push_str(", ");
+        value.push_str(directive.text);
     }
     Some(HeaderValue::try_from(value).unwrap_or(NO_STORE))
 }
@@ -249,6 +238,7 @@ mod tests {
                     "no-store, content=\"ESI/1.0\"",
                 ),
                 ("private=\"x\"", "no-store"),
+                ("!no-store, cache-maxage=1d", "no-store"),
                 ("\"", "no-store"),
             ] {
                 assert_eq!(after(name, &[given]), expected, "{name}: {given}");

@@ -284,20 +284,30 @@ impl Shared {
         }
     }
 
-    /// The cookie for a session that goes on under another id, where the stored one's settings,
-    /// which may come from elsewhere, are such that no browser would keep it: with the
-    /// application's own.
+    /// The cookie for a session that goes on under another id, where the stored one's attributes
+    /// or max age, which may come from elsewhere, are such that no browser would keep it: with the
+    /// application's own in their place.
     pub(crate) fn mended_cookie(&self) -> Option<SessionCookie> {
         let name = &self.config.options.name;
-        let cookie = {
+        let (cookie, attributes, age) = {
             let state = self.state();
             let stored = state.stored.as_ref()?.cookie();
-            let given = state.cookie.same_attributes(stored) && !stored.is_kept(name);
-            given.then(|| state.cookie.clone())?
+            // What a handler has set is not mended but refused.
+            let attributes = state.cookie.same_attributes(stored) && !stored.is_kept(name);
+            let age = state.cookie.same_max_age(stored) && stored.is_too_short();
+            (state.cookie.clone(), attributes, age)
         };
+        if !(attributes || age) {
+            return None;
+        }
         self.config.notice(Notice::SettingsMended);
         // Made outside the lock: the settings may come from the application.
-        Some(cookie.with_attributes_of(&self.config.new_cookie(&self.origin)))
+        let own = self.config.new_cookie(&self.origin);
+        Some(match (attributes, age) {
+            (true, true) => own,
+            (true, false) => cookie.with_attributes_of(&own),
+            (false, _) => own.with_attributes_of(&cookie),
+        })
     }
 
     /// The id that the request's cookie carries, if its signature holds.

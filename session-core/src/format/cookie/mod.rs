@@ -346,7 +346,7 @@ impl SessionCookie {
     /// [`ErrorKind::Config`] for settings that contradict each other, `name` or browsers, and for
     /// a max age below a second.
     pub(crate) fn check_new(&self, name: &str) -> Result<()> {
-        if self.original_max_age.get().is_some_and(is_too_short) {
+        if self.is_too_short() {
             return Err(too_short());
         }
         rules::check(name, &self.attributes, None)
@@ -367,6 +367,14 @@ impl SessionCookie {
     /// Whether a browser would keep the cookie under this name.
     pub(crate) fn is_kept(&self, name: &str) -> bool {
         rules::is_kept(name, &self.attributes)
+    }
+
+    /// Whether the max age is one that a cookie, which counts in whole seconds, may be sent as an
+    /// end that has passed. A negative one comes from an end that lies in the past: a handler's way
+    /// to end a session as it begins.
+    pub(crate) fn is_too_short(&self) -> bool {
+        let max_age = self.original_max_age.get();
+        max_age.is_some_and(|millis| (0..1000).contains(&millis))
     }
 
     /// The cookie with the attributes of `other`, and its own end.
@@ -479,13 +487,6 @@ fn header(
     // Keeps it out of the logs and of HPACK's table of what may be repeated.
     header.set_sensitive(true);
     Ok(header)
-}
-
-/// Whether a max age is one that a cookie, which counts in whole seconds, may be sent as an end
-/// that has passed. A negative one comes from an end that lies in the past: a handler's way to end
-/// a session as it begins.
-fn is_too_short(millis: i64) -> bool {
-    (0..1000).contains(&millis)
 }
 
 fn too_short() -> Error {
