@@ -8,7 +8,8 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use super::attributes::{Attribute, Attributes, SameSiteForm, SecureForm};
 use super::row::{number_to_millis, read_expires};
 use super::scalar::Scalar;
-use super::{Millis, Priority, SameSite, SessionCookie, rules, shared, too_short};
+use super::set_cookie::too_short;
+use super::{Millis, Priority, SameSite, SessionCookie, rules, shared};
 use crate::Result;
 use crate::format::clock::{duration_to_millis, to_millis};
 
