@@ -295,7 +295,7 @@ mod tests {
             .unwrap()
             .bound_to_name("shop.sid");
         let id = SessionId::new("apple").unwrap();
-        // HMAC(HMAC("keyboard cat", "\xffsession cookie called shop.sid"), "apple"), by Python.
+        // HMAC(HMAC("keyboard cat", "\xffsession cookie called shop.sid"), "apple").
         assert_eq!(
             secrets.sign(&id),
             "s:apple.7+OhAmA6JAlIfTO5GgACFQPdM9VkbfPyk5E6Uqv+CE8"
