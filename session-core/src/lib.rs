@@ -11,8 +11,9 @@ mod store;
 #[cfg(test)]
 mod vectors;
 
+pub use context::notices::Counts;
 pub use context::options::{
-    FormerCookie, OnConflict, OnEnded, OnStoreError, SessionOptions, Unset,
+    FormerCookie, NameBinding, OnConflict, OnEnded, OnStoreError, SessionOptions, Unset,
 };
 pub use context::request::{Connection, RequestHead};
 pub use format::clock::Clock;

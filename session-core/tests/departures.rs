@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::{ALL, Recorder, Visitor, start};
 use session_core::{
     Capabilities, Clock, Connection, CookieOptions, ErrorKind, Lifecycle, OnStoreError, Record,
-    Session, SessionOptions, Store, Unset,
+    SameSite, Session, SessionOptions, Store, Unset,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -302,8 +302,12 @@ fn d06_the_first_cookie_with_a_good_signature_counts() {
 fn d06_a_percent_encoded_name_is_another_name() {
     let store = Recorder::new(ALL);
     let options = store.options().name("__Host-id");
+    let options = options.cookie(CookieOptions::new().secure(true));
     let lifecycle = Lifecycle::new(options).unwrap();
-    let mut visitor = Visitor::default();
+    let mut visitor = Visitor {
+        connection: Connection::Encrypted,
+        ..Visitor::default()
+    };
     visitor.visit(&lifecycle, |session| session.insert("a", &1).unwrap());
     visitor.cookie = visitor
         .cookie
@@ -612,4 +616,32 @@ fn d11_an_id_that_nobody_heard_of_leaves_no_row() {
         session.save().await.unwrap();
     });
     assert_eq!(store.len(), 1, "{}", store.calls());
+}
+
+#[test]
+fn d14_settings_with_which_no_browser_keeps_the_cookie_are_refused() {
+    let store = Recorder::new(ALL);
+    let error = Lifecycle::new(
+        store
+            .options()
+            .cookie(CookieOptions::new().same_site(SameSite::None)),
+    )
+    .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(
+        error.to_string().contains("SameSite=None needs Secure"),
+        "{error}"
+    );
+
+    let lifecycle = lifecycle(&store);
+    let error = Visitor::default()
+        .try_visit(&lifecycle, async |session| {
+            session.insert("a", &1).unwrap();
+            session.update_cookie(|cookie| cookie.set_partitioned(true));
+        })
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), store.calls().as_str()),
+        (ErrorKind::Config, "")
+    );
 }

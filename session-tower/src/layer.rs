@@ -8,6 +8,12 @@ use crate::SessionService;
 /// Around a whole application or a part of it. Several layers with different cookie names may lie
 /// around one another; of two with the same name only the outer one acts.
 ///
+/// Layers that share both a store and secrets share their sessions, as in express-session: the
+/// value of one's cookie, sent under the other's name, opens the same session there. Where one of
+/// them is trusted with more than the other (a shop and its office), give each a store, a table or
+/// prefix in it, or secrets of its own, or bind the cookies to their names with
+/// [`SessionOptions::bind_to_name`].
+///
 /// ```
 /// use session_memory::MemoryStore;
 /// use session_tower::{Secrets, SessionLayer, SessionOptions};

@@ -16,9 +16,9 @@ pub use layer::SessionLayer;
 pub use service::SessionService;
 
 pub use session_core::{
-    Clock, Connection, CookieOptions, Data, Error, ErrorKind, Lifecycle, OnConflict, OnStoreError,
-    Priority, RequestHead, SameSite, SameSiteOption, Secrets, SecureOption, SessionCookie,
-    SessionId, SessionOptions, Store, Unset,
+    Clock, Connection, CookieOptions, Counts, Data, Error, ErrorKind, Lifecycle, NameBinding,
+    OnConflict, OnStoreError, Priority, RequestHead, SameSite, SameSiteOption, Secrets,
+    SecureOption, SessionCookie, SessionId, SessionOptions, Store, Unset,
 };
 
 /// Compiles the example in the repository's README.

@@ -4,7 +4,7 @@ const HOUR = 3_600_000;
 /** Options that express-session takes, in its own names and forms. */
 export function options(random) {
   const some = (probability, fields) => (random.chance(probability) ? fields() : {});
-  return {
+  return kept({
     secret: random.pick(["keyboard cat", ["new secret", "old secret"], ["kéy✓", "b", "c"]]),
     resave: random.chance(0.3),
     saveUninitialized: random.chance(0.5),
@@ -13,8 +13,23 @@ export function options(random) {
     ...some(0.5, () => ({ unset: random.pick(["keep", "destroy"]) })),
     ...some(0.7, () => ({ proxy: random.chance(0.8) })),
     ...some(0.9, () => ({ cookie: cookie(random) })),
-  };
+  });
 }
+
+/** 14: without what no browser keeps, which the Rust side refuses. */
+function kept({ cookie = {}, ...options }) {
+  const { sameSite, partitioned } = cookie;
+  const host = isHost(options);
+  if (host) {
+    delete cookie.domain;
+    cookie.path = "/";
+  }
+  if (host || sameSite === "none" || partitioned) cookie.secure = true;
+  else if (sameSite === "auto" && !cookie.secure) cookie.secure = "auto";
+  return { ...options, ...(Object.keys(cookie).length > 0 ? { cookie } : {}) };
+}
+
+const isHost = ({ name }) => name?.startsWith("__Host-");
 
 function cookie(random) {
   const some = (probability, fields) => (random.chance(probability) ? fields() : {});
@@ -34,7 +49,8 @@ export function script(random, options) {
   return Array.from({ length: 1 + random.int(6) }, () => request(random, options));
 }
 
-function request(random, { cookie = {} }) {
+function request(random, options) {
+  const { cookie = {} } = options;
   const prefix = (cookie.path ?? "/").replace(/\/$/, "");
   const kinds = { jar: 30, none: 3, tampered: 1, unsigned: 1, foreign: 1, unknown: 1, old: 2, raw: 2, quoted: 1, others: 2, lower: 1, twin: 1 };
   return {
@@ -44,20 +60,20 @@ function request(random, { cookie = {} }) {
       : random.pick(["/", "/app", "/apple", "/APP/x", "/other"]),
     proto: random.chance(0.5) ? "https" : random.pick([null, "http", "https,http", " HTTPS , http", "http,https"]),
     cookie: random.weighted(kinds),
-    steps: steps(random),
+    steps: steps(random, options),
   };
 }
 
 const KEYS = ["a", "b", "views", "user", "7", "ä key", "nested", "__x", "then"];
 const RESERVED = ["id", "req", "cookie", "save", "reload", "touch", "toString", "constructor", "hasOwnProperty"];
 
-function steps(random) {
-  const list = Array.from({ length: random.int(7) }, () => step(random));
+function steps(random, options) {
+  const list = Array.from({ length: random.int(7) }, () => step(random, options));
   if (random.chance(0.12)) list.push({ op: random.pick(["destroy", "unset"]) });
   return list;
 }
 
-function step(random) {
+function step(random, options) {
   const op = random.weighted({
     get: 8, set: 14, delete: 4, data: 3, id: 2, cookie: 2, maxAge: 2, originalMaxAge: 2, setMaxAge: 2, setExpires: 1.5,
     setCookie: 1.5, touch: 1.5, save: 4, reload: 2, regenerate: 2, sleep: 0.2, unknown: 0.2, malformed: 0.2, reserved: 0.4,
@@ -75,7 +91,7 @@ function step(random) {
     case "setExpires":
       return { op, value: random.pick([null, false, 1_800_000, 10_800_000]) };
     case "setCookie":
-      return { op, fields: fields(random) };
+      return { op, fields: fields(random, options) };
     case "sleep":
       return { op, ms: random.int(20) };
     case "unknown":
@@ -87,7 +103,7 @@ function step(random) {
   }
 }
 
-function fields(random) {
+function fields(random, options) {
   const all = {
     path: random.pick(["/", "/app", "/x"]),
     domain: random.pick(["example.org", null]),
@@ -100,6 +116,11 @@ function fields(random) {
     unknown: 1,
   };
   const chosen = Object.keys(all).filter(() => random.chance(0.25));
+  // 14: what a browser keeps, whatever the settings were before.
+  const together = ["secure", "sameSite", "partitioned"];
+  if (chosen.some((key) => together.includes(key))) chosen.push(...together.filter((key) => !chosen.includes(key)));
+  if (isHost(options)) Object.assign(all, { path: "/", domain: null, secure: true });
+  if (!all.secure) Object.assign(all, { sameSite: all.sameSite === "none" ? "lax" : all.sameSite, partitioned: false });
   return Object.fromEntries(chosen.map((key) => [key, all[key]]));
 }
 

@@ -5,10 +5,11 @@ use http::HeaderValue;
 use smallvec::SmallVec;
 
 use super::contention::Contention;
+use super::notices::{Notice, Notices};
 use super::options::{CookieSource, SessionOptions};
 use super::request::{NamedCookies, OwnedHead, RequestHead, path_matches};
 use super::unsettled::Unsettled;
-use crate::format::cookie::{Template, is_token};
+use crate::format::cookie::{Template, check_length, is_token};
 use crate::format::error::shown;
 use crate::format::secrets::Signed;
 use crate::{Capabilities, Clock, Data, Error, Record, Result, SessionCookie, SessionId, Store};
@@ -24,13 +25,14 @@ pub(crate) struct Config {
     template: Option<Template>,
     pub(crate) contention: Contention,
     pub(crate) unsettled: Unsettled,
+    pub(crate) notices: Notices,
 }
 
 impl Config {
     /// # Errors
     ///
     /// `Config` for options that cannot work.
-    pub(crate) fn new(options: SessionOptions) -> Result<Self> {
+    pub(crate) fn new(mut options: SessionOptions) -> Result<Self> {
         if !is_token(&options.name) {
             return Err(Error::config(format!(
                 "`{}` is no cookie name; use letters, digits and any of !#$%&'*+-.^_`|~",
@@ -44,9 +46,15 @@ impl Config {
             )));
         }
         let template = match &options.cookie {
-            CookieSource::Fixed(cookie) => Some(Template::new(cookie)?),
+            CookieSource::Fixed(cookie) => {
+                Some(Template::new(cookie, &options.name, options.clock.now())?)
+            }
             CookieSource::PerRequest(_) => None,
         };
+        if options.genid.is_none() {
+            check_length(&options.name, SessionId::random().as_str())?;
+        }
+        options.secrets = options.bind_to_name.secrets(options.secrets, &options.name);
         for former in &options.former_cookies {
             let own = former
                 .name
@@ -55,7 +63,7 @@ impl Config {
             let present = template.as_ref().is_some_and(|template| {
                 template
                     .cookie(true, options.clock.now())
-                    .same_place(&former.place)
+                    .same_place(&former.place, &options.name)
             });
             if own && present {
                 return Err(Error::config(
@@ -72,6 +80,7 @@ impl Config {
             template,
             contention: Contention::default(),
             unsettled: Unsettled::default(),
+            notices: Notices::default(),
             options,
         })
     }
@@ -95,7 +104,12 @@ impl Config {
         let path = head.uri.path();
         match &self.template {
             Some(template) => path_matches(path, template.path()),
-            None => path_matches(path, self.options.cookie.settings(head).cookie_path()),
+            None => {
+                let settings = self.options.cookie.settings(head);
+                let cookie_path = settings.cookie_path();
+                // One that no browser keeps is told of when a session is to be stored.
+                path_matches(path, cookie_path) || !cookie_path.starts_with('/')
+            }
         }
     }
 
@@ -175,16 +189,12 @@ impl Config {
         let superfluous = origin.cookies.len() > usize::from(found.is_some());
         let former = self.options.former_cookies.iter().enumerate();
         former.filter_map(move |(index, former)| {
-            let own = former
-                .name
-                .as_deref()
-                .is_none_or(|name| name == self.options.name);
-            let shown = if own {
-                superfluous && !found.is_some_and(|found| found.same_place(&former.place))
+            let name = former.name.as_deref().unwrap_or(&self.options.name);
+            let shown = if name == self.options.name {
+                superfluous && !found.is_some_and(|found| found.same_place(&former.place, name))
             } else {
                 origin.former.contains(&index)
             };
-            let name = former.name.as_deref().unwrap_or(&self.options.name);
             // Looked at when this was built.
             shown.then(|| former.place.to_removal_header(name).ok())?
         })
@@ -237,7 +247,12 @@ impl Origin {
 
     /// The ids that the request's cookies carry with a good signature, in their order, each once.
     pub(crate) fn signed(&self, config: &Arc<Config>) -> &[Signed] {
-        let secrets = &config.options.secrets;
-        self.signed.get_or_init(|| self.cookies.signed(secrets))
+        self.signed.get_or_init(|| {
+            let signed = self.cookies.signed(&config.options.secrets);
+            if signed.is_empty() && self.had_cookie() {
+                config.notice(Notice::BadSignature);
+            }
+            signed
+        })
     }
 }

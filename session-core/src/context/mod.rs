@@ -3,6 +3,7 @@
 pub(crate) mod config;
 pub(crate) mod contention;
 pub(crate) mod limit;
+pub(crate) mod notices;
 pub(crate) mod options;
 pub(crate) mod request;
 pub(crate) mod unsettled;

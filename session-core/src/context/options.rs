@@ -116,6 +116,45 @@ impl Default for FormerCookie {
     }
 }
 
+/// Whether a cookie's signature covers its name, too, so that the cookie of one layer opens no
+/// session of another one that has the same store and secrets.
+///
+/// express-session's signature covers the id alone, and its processes understand no other: with
+/// them beside it, a layer stays with [`No`](Self::No). Where no other layer shares both store and
+/// secrets, nothing is won by the rest.
+///
+/// To change without signing anybody out, deploy [`Accepted`](Self::Accepted) everywhere, then
+/// [`Preferred`](Self::Preferred), and [`Required`](Self::Required) when the longest session has
+/// ended, or has been given its cookie again (with [`rolling`](SessionOptions::rolling), by each
+/// request).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NameBinding {
+    /// It covers the id alone: express-session's.
+    #[default]
+    No,
+    /// Cookies are signed as with `No`; those of both kinds are accepted.
+    Accepted,
+    /// Cookies are signed with their name; those of both kinds are accepted, so that other
+    /// layers' still open this layer's sessions if they are not bound to theirs.
+    Preferred,
+    /// Cookies are signed with their name, and no others are accepted.
+    Required,
+}
+
+impl NameBinding {
+    /// The secrets that sign and verify cookies of this name.
+    pub(crate) fn secrets(self, secrets: Secrets, name: &str) -> Secrets {
+        let bound = || secrets.bound_to_name(name);
+        match self {
+            Self::No => secrets,
+            Self::Accepted => secrets.followed_by(&bound()),
+            Self::Preferred => bound().followed_by(&secrets),
+            Self::Required => bound(),
+        }
+    }
+}
+
 type GenId = dyn Fn(&RequestHead<'_>) -> SessionId + Send + Sync;
 type CookieFn = dyn Fn(&RequestHead<'_>) -> CookieOptions + Send + Sync;
 
@@ -159,9 +198,16 @@ impl CookieSource {
 /// | [`former_cookie`](Self::former_cookie) | none | |
 /// | [`max_session_bytes`](Self::max_session_bytes) | none | |
 /// | [`no_store`](Self::no_store) | `true` | |
+/// | [`bind_to_name`](Self::bind_to_name) | no | |
+/// | [`send_max_age`](Self::send_max_age) | `false` | |
 /// | [`clock`](Self::clock) | the system's | |
 ///
 /// What cannot work fails when the [`Lifecycle`](crate::Lifecycle) is built.
+///
+/// Two sets of options that share a store and secrets share their sessions, as in express-session:
+/// the value of one's cookie, sent under the other's name, opens the same session there. Give each
+/// a store (or a prefix or table in it) or secrets of its own, or bind the cookies to their names
+/// with [`bind_to_name`](Self::bind_to_name).
 #[derive(Clone)]
 #[must_use]
 pub struct SessionOptions {
@@ -185,6 +231,8 @@ pub struct SessionOptions {
     pub(crate) on_conflict: OnConflict,
     pub(crate) max_session_bytes: Option<usize>,
     pub(crate) no_store: bool,
+    pub(crate) bind_to_name: NameBinding,
+    pub(crate) send_max_age: bool,
     pub(crate) clock: Clock,
 }
 
@@ -212,6 +260,8 @@ impl SessionOptions {
             on_conflict: OnConflict::Merge,
             max_session_bytes: None,
             no_store: true,
+            bind_to_name: NameBinding::No,
+            send_max_age: false,
             clock: Clock::system(),
         }
     }
@@ -364,8 +414,28 @@ impl SessionOptions {
 
     /// Whether a response that sets the cookie gets `Cache-Control: no-store`, unless it has a
     /// `Cache-Control` of its own: a shared cache must not hand one visitor's cookie to another.
+    /// Whether a response that sets the cookie, or drops it, is kept out of shared caches, which
+    /// must not hand one visitor's cookie to another: by `Cache-Control: no-store`, or by
+    /// `private` where the handler has set a `Cache-Control` that allows them to store it
+    /// ([`Outcome::apply`](crate::Outcome::apply)). What is added outside of the middleware, it
+    /// does not see. `false` leaves all headers alone.
     pub fn no_store(mut self, no_store: bool) -> Self {
         self.no_store = no_store;
+        self
+    }
+
+    /// Whether a cookie's signature covers its name, too, so that it opens no session of another
+    /// layer that has the same store and secrets; see [`NameBinding`] for how to change it.
+    pub fn bind_to_name(mut self, bind_to_name: NameBinding) -> Self {
+        self.bind_to_name = bind_to_name;
+        self
+    }
+
+    /// Whether a cookie has `Max-Age` beside `Expires`, which express-session sends alone. Browsers
+    /// go by `Max-Age` then: an `Expires` from a server whose clock is behind may have passed
+    /// already on the browser's.
+    pub fn send_max_age(mut self, send_max_age: bool) -> Self {
+        self.send_max_age = send_max_age;
         self
     }
 
@@ -393,6 +463,8 @@ impl fmt::Debug for SessionOptions {
             .field("on_conflict", &self.on_conflict)
             .field("max_session_bytes", &self.max_session_bytes)
             .field("no_store", &self.no_store)
+            .field("bind_to_name", &self.bind_to_name)
+            .field("send_max_age", &self.send_max_age)
             .finish_non_exhaustive()
     }
 }

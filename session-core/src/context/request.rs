@@ -41,18 +41,18 @@ impl RequestHead<'_> {
     /// |---|---|
     /// | any | the connection is [`Encrypted`](Connection::Encrypted) |
     /// | `None` | it is [`VouchedFor`](Connection::VouchedFor) |
-    /// | `Some(true)` | `X-Forwarded-Proto`, up to its first comma, is `https` in any case |
+    /// | `Some(true)` | `X-Forwarded-Proto`, up to its first comma, is `https` or `wss` in any case |
     /// | `Some(false)` | never else |
     #[must_use]
     pub fn is_secure(&self, proxy: Option<bool>) -> bool {
         match (self.connection, proxy) {
             (Connection::Encrypted, _) => true,
             (connection, None) => connection == Connection::VouchedFor,
-            (_, Some(trusted)) => trusted && self.forwarded_proto_is_https(),
+            (_, Some(trusted)) => trusted && self.forwarded_proto_is_secure(),
         }
     }
 
-    fn forwarded_proto_is_https(&self) -> bool {
+    fn forwarded_proto_is_secure(&self) -> bool {
         let Some(value) = self.headers.get("x-forwarded-proto") else {
             return false;
         };
@@ -61,7 +61,9 @@ impl RequestHead<'_> {
             .split(|byte| *byte == b',')
             .next()
             .unwrap_or_default();
-        first.trim_ascii().eq_ignore_ascii_case(b"https")
+        let first = first.trim_ascii();
+        // Some proxies name the protocol of a WebSocket.
+        first.eq_ignore_ascii_case(b"https") || first.eq_ignore_ascii_case(b"wss")
     }
 
     /// The cookies called `name`.
@@ -228,6 +230,8 @@ mod tests {
             ("http,https", false),
             ("", false),
             ("https://", false),
+            ("WSS", true),
+            ("ws", false),
         ] {
             assert_eq!(secure(Plain, Some(value), Some(true)), expected, "{value}");
         }

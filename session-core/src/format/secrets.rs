@@ -11,7 +11,11 @@ use crate::format::cookie::encode_component;
 use crate::{Error, Result, SessionId};
 
 /// Characters of a signature: 32 bytes in base64 without padding.
-const SIGNATURE_LENGTH: usize = 43;
+pub(crate) const SIGNATURE_LENGTH: usize = 43;
+
+/// What a key for one cookie name is made from, before the name. No id is signed as the same
+/// bytes: ids are UTF-8, in which the first one does not occur.
+const NAME_LABEL: &[u8] = b"\xffsession cookie called ";
 
 /// The secrets that sign session ids: the first signs, all verify.
 ///
@@ -72,6 +76,38 @@ impl Secrets {
             ));
         }
         Ok(Self(keys))
+    }
+
+    /// The secrets that sign ids for cookies of this name alone: made from these, which cannot be
+    /// found from them, and with which nothing can be signed for another name. A layer uses them
+    /// with [`bind_to_name`](crate::SessionOptions::bind_to_name); elsewhere they verify its
+    /// cookies.
+    ///
+    /// ```
+    /// use session_core::{Secrets, SessionId};
+    ///
+    /// # fn main() -> session_core::Result<()> {
+    /// let secrets = Secrets::new("keyboard cat")?;
+    /// let signed = secrets.bound_to_name("shop.sid").sign(&SessionId::new("apple")?);
+    /// assert!(secrets.bound_to_name("shop.sid").unsign(&signed).is_some());
+    /// assert!(secrets.bound_to_name("office.sid").unsign(&signed).is_none());
+    /// assert!(secrets.unsign(&signed).is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "HMAC takes any key")]
+    pub fn bound_to_name(&self, name: &str) -> Self {
+        let bound = self.0.iter().map(|key| {
+            let mac = key.clone().chain_update(NAME_LABEL).chain_update(name);
+            Hmac::new_from_slice(&mac.finalize().into_bytes()).expect("HMAC takes any key")
+        });
+        Self(bound.collect())
+    }
+
+    /// These sign; these and the others verify.
+    pub(crate) fn followed_by(&self, others: &Self) -> Self {
+        Self(self.0.iter().chain(&others.0).cloned().collect())
     }
 
     /// The signed form of `id`, before percent-encoding: `s:<id>.<signature>`.
@@ -222,6 +258,48 @@ mod tests {
             }
             assert_eq!(secrets.unsign(&value[..at]), None);
         }
+    }
+
+    #[test]
+    fn what_is_signed_for_one_name_holds_for_no_other() {
+        let secrets = Secrets::rotating(["new", "old"]).unwrap();
+        let id = SessionId::new("apple").unwrap();
+        let names = ["shop", "office", "Shop", "", "shop "];
+        for (at, name) in names.iter().enumerate() {
+            let bound = secrets.bound_to_name(name);
+            let signed = bound.sign(&id);
+            assert_eq!(bound.unsign(&signed), Some(id.clone()));
+            assert_eq!(secrets.unsign(&signed), None);
+            assert_eq!(bound.unsign(&secrets.sign(&id)), None);
+            for other in names.iter().skip(at + 1) {
+                assert_eq!(
+                    secrets.bound_to_name(other).unsign(&signed),
+                    None,
+                    "{name} {other}"
+                );
+            }
+        }
+        // Secrets rotate as they do without a name.
+        let old = Secrets::new("old").unwrap().bound_to_name("shop");
+        assert!(
+            secrets
+                .bound_to_name("shop")
+                .unsign(&old.sign(&id))
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn a_bound_signature_stays_the_same_with_the_next_release() {
+        let secrets = Secrets::new("keyboard cat")
+            .unwrap()
+            .bound_to_name("shop.sid");
+        let id = SessionId::new("apple").unwrap();
+        // HMAC(HMAC("keyboard cat", "\xffsession cookie called shop.sid"), "apple").
+        assert_eq!(
+            secrets.sign(&id),
+            "s:apple.7+OhAmA6JAlIfTO5GgACFQPdM9VkbfPyk5E6Uqv+CE8"
+        );
     }
 
     #[test]

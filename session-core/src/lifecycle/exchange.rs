@@ -7,6 +7,7 @@ use http::HeaderValue;
 use super::outcome::Outcome;
 use super::policy::{Action, Plan, Reply, Rules, Situation, plan, reply};
 use crate::context::limit::within;
+use crate::context::notices::Notice;
 use crate::context::options::{OnEnded, OnStoreError, Unset};
 use crate::format::facts::Moved;
 use crate::session::{Phase, Shared, State};
@@ -81,7 +82,7 @@ impl Exchange {
             Ok(Some((id, record))) => state.adopt(id, record),
             Ok(None) => state.start_live(cookie),
             Err(error) if self.is_lenient() => {
-                tracing::warn!(%error, "the session store failed; serving without a session");
+                shared.config.notice_error(Notice::ServedWithout, &error);
                 state.phase = Phase::Unavailable;
             }
             Err(error) => return Err(error),
@@ -92,6 +93,7 @@ impl Exchange {
     /// The stored session that the request's cookies lead to.
     async fn find(&self) -> Result<Option<(SessionId, Record)>> {
         let config = &*self.0.config;
+        let mut unknown = false;
         for signed in self.0.signed() {
             let id = &signed.id;
             if !config.unsettled.is_empty() {
@@ -104,12 +106,15 @@ impl Exchange {
                     self.settle_any().await;
                     return Ok(Some((id.clone(), record)));
                 }
-                Ok(None) => {}
+                Ok(None) => unknown = true,
                 Err(error) if matches!(error.kind(), ErrorKind::Decode | ErrorKind::InvalidId) => {
-                    tracing::warn!(%error, "a stored session cannot be read; starting a new one");
+                    config.notice_error(Notice::Unreadable, &error);
                 }
                 Err(error) => return Err(error),
             }
+        }
+        if unknown {
+            config.notice(Notice::UnknownId);
         }
         self.settle_any().await;
         Ok(None)
@@ -121,7 +126,7 @@ impl Exchange {
         if !config.unsettled.is_empty()
             && let Err(error) = config.settle(None).await
         {
-            tracing::warn!(%error, "an interrupted change of a session's id is not finished yet");
+            config.notice_error(Notice::Unsettled, &error);
         }
     }
 
@@ -163,7 +168,7 @@ impl Exchange {
                 let _io = shared.io.try_lock()?;
                 let plan = self.plan(&state);
                 if plan.action == Action::Withhold && !state.has_remains() {
-                    self.warn_withheld();
+                    self.0.config.notice(Notice::SessionNotSaved);
                 } else if plan.action != Action::Nothing {
                     return None;
                 }
@@ -257,7 +262,7 @@ impl Exchange {
         let done = match plan.action {
             Action::Nothing => Ok(()),
             Action::Withhold => {
-                self.warn_withheld();
+                self.0.config.notice(Notice::SessionNotSaved);
                 shared.discard().await
             }
             Action::Touch => match self.touch().await {
@@ -282,13 +287,6 @@ impl Exchange {
 
     async fn write(&self) -> Result<()> {
         let shared = &*self.0;
-        {
-            let state = shared.state();
-            if state.settings_changed() || state.is_new() {
-                // Refused before anything is written: nobody could be told of the session.
-                state.cookie.check()?;
-            }
-        }
         shared.write(shared.as_configured()).await?;
         shared.retire().await
     }
@@ -313,11 +311,11 @@ impl Exchange {
             Some(Ok(Touched::Touched)) => Ok(true),
             Some(Ok(Touched::Missing)) => Err(shared.gone("touch")),
             Some(Err(error)) => {
-                tracing::warn!(%error, "a session could not be extended");
+                config.notice_error(Notice::NotExtended, &error);
                 Ok(false)
             }
             None => {
-                tracing::warn!("a session was not extended: the store takes too long");
+                config.notice(Notice::NotExtended);
                 Ok(false)
             }
         }
@@ -368,9 +366,7 @@ impl Exchange {
         let mut cookies = Cookies::new();
         match plan.reply {
             Reply::Nothing => {}
-            Reply::WithheldCookie => tracing::warn!(
-                "the session cookie was withheld: it is Secure and the connection is not"
-            ),
+            Reply::WithheldCookie => self.0.config.notice(Notice::CookieWithheld),
             Reply::Removal => cookies.extend(self.removal(&self.browsers_cookie(state))?),
             Reply::Cookie => self.set_cookie(state, plan.action, &mut cookies)?,
         }
@@ -388,21 +384,24 @@ impl Exchange {
             return Ok(());
         };
         let signature = shared.signature_of(id);
-        let cookie = state.cookie.to_header_with(&options.name, |out| {
-            options.secrets.write_cookie_value(id, signature, out);
-        });
+        let max_age_at = options.send_max_age.then_some(now);
+        let cookie = state
+            .cookie
+            .to_header_with(&options.name, max_age_at, |out| {
+                options.secrets.write_cookie_value(id, signature, out);
+            });
         let cookie = match cookie {
             Ok(cookie) => cookie,
             // Settings that this application made were checked before they were stored; these
             // were stored by another one.
             Err(error) => {
-                tracing::warn!(%error, "the session cookie was withheld");
+                shared.config.notice_error(Notice::CookieWithheld, &error);
                 return Ok(());
             }
         };
         cookies.push(cookie);
         let old = self.browsers_cookie(state);
-        if !old.same_place(&state.cookie) {
+        if !old.same_place(&state.cookie, &options.name) {
             cookies.extend(self.removal(&old)?);
         }
         Ok(())
@@ -422,7 +421,14 @@ impl Exchange {
         if !self.0.origin.had_cookie() {
             return Ok(None);
         }
-        cookie.to_removal_header(self.name()).map(Some)
+        let config = &self.0.config;
+        if !cookie.is_kept(self.name()) {
+            config.notice(Notice::SettingsMended);
+        }
+        let with_max_age = config.options.send_max_age;
+        cookie
+            .to_removal_header_with(self.name(), with_max_age)
+            .map(Some)
     }
 
     /// Whether edits have nowhere to go, and that is to be an error.
@@ -436,13 +442,6 @@ impl Exchange {
 
     fn is_lenient(&self) -> bool {
         self.0.config.options.on_store_error == OnStoreError::ServeWithoutSession
-    }
-
-    fn warn_withheld(&self) {
-        tracing::warn!(
-            "a new session was not saved: its cookie is Secure and the connection is not \
-             (behind a proxy, is the `proxy` option set?)"
-        );
     }
 
     fn outcome(&self, state: &State, mut cookies: Cookies) -> Outcome {

@@ -1,5 +1,6 @@
 //! What happens to a session in the course of a request.
 
+mod caches;
 pub(crate) mod exchange;
 pub(crate) mod outcome;
 mod policy;
@@ -10,7 +11,9 @@ use std::sync::Arc;
 use crate::context::config::Config;
 use crate::format::facts::Moved;
 use crate::session::Shared;
-use crate::{Clock, Exchange, RequestHead, Result, Session, SessionId, SessionOptions, Store};
+use crate::{
+    Clock, Counts, Exchange, RequestHead, Result, Session, SessionId, SessionOptions, Store,
+};
 
 /// The request lifecycle, free of any web framework: every decision about loading, saving,
 /// touching and setting a cookie is made here.
@@ -58,6 +61,12 @@ impl Lifecycle {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.options.name
+    }
+
+    /// How often each thing has happened that an operator may want to know of.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.0.notices.counts()
     }
 
     /// The clock that max ages are counted on.

@@ -1,7 +1,9 @@
 use std::fmt;
 
-use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
+use http::header::{SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderValue};
+
+use crate::lifecycle::caches::keep_out_of_shared_caches;
 
 /// What a finished exchange wants in the response's headers.
 #[derive(Default)]
@@ -29,16 +31,20 @@ impl Outcome {
         self.edits_dropped
     }
 
-    /// Puts the headers into a response: `Set-Cookie` beside those that are there, `Vary: Cookie`
-    /// if the handler asked for the session, and `Cache-Control: no-store` if a cookie is set and
-    /// the response has no `Cache-Control` of its own.
+    /// Puts the headers into a response: `Set-Cookie` beside those that are there, and `Vary:
+    /// Cookie` if the handler asked for the session.
+    ///
+    /// With a cookie, which is one visitor's alone, no shared cache is to store the response
+    /// (unless [`no_store`](crate::SessionOptions::no_store) is off): it gets `Cache-Control:
+    /// no-store`, or, where the handler has set a `Cache-Control` that allows it, `private` in the
+    /// place of `public` and `s-maxage`, so that the browser's own cache goes on as told. Headers
+    /// for shared caches alone (`CDN-Cache-Control`, `Surrogate-Control`, ..) say `no-store` then.
     pub fn apply(self, headers: &mut HeaderMap) {
         if self.vary && !varies_by_cookie(headers) {
             headers.append(VARY, HeaderValue::from_static("cookie"));
         }
-        if self.no_store && self.cookies().next().is_some() && !headers.contains_key(CACHE_CONTROL)
-        {
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.no_store && self.cookies().next().is_some() {
+            keep_out_of_shared_caches(headers);
         }
         for cookie in self.cookies {
             headers.append(SET_COOKIE, cookie);
@@ -69,6 +75,7 @@ fn varies_by_cookie(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header::CACHE_CONTROL;
 
     fn outcome() -> Outcome {
         Outcome {

@@ -229,7 +229,9 @@ impl Session {
         self.0.state().cookie.clone()
     }
 
-    /// Changes this visitor's cookie settings. The change is saved and the cookie sent again.
+    /// Changes this visitor's cookie settings. The change is saved and the cookie sent again; one
+    /// with which [no browser would keep it](crate::CookieOptions) is refused by the save, before
+    /// anything is stored.
     ///
     /// ```
     /// # fn handler(session: session_core::Session) {
@@ -251,7 +253,8 @@ impl Session {
     }
 
     /// Lets this visitor's session end after `max_age`, counted from the last request; `None`
-    /// makes its cookie end with the browser.
+    /// makes its cookie end with the browser. Zero ends a stored session with this request; a new
+    /// one with a max age below a second is refused when it is to be stored.
     pub fn set_max_age(&self, max_age: Option<Duration>) {
         let now = self.now();
         self.update_cookie(|cookie| cookie.set_max_age(max_age, now));
@@ -299,8 +302,10 @@ impl Session {
     ///
     /// [`ErrorKind::Missing`] if the session was destroyed, regenerated elsewhere or has expired:
     /// it is not brought back. [`ErrorKind::Conflict`] if it was changed elsewhere and the changes
-    /// could not be brought together. [`ErrorKind::Other`] for a new session after its response
-    /// was sent: nobody could ever use it. [`ErrorKind::TooLarge`] above
+    /// could not be brought together. [`ErrorKind::Config`] for [cookie
+    /// settings](crate::CookieOptions) with which no browser would keep the cookie.
+    /// [`ErrorKind::Other`] for a new session after its response was sent: nobody could ever use
+    /// it. [`ErrorKind::TooLarge`] above
     /// [`max_session_bytes`](crate::SessionOptions::max_session_bytes). Those of an
     /// [`update`](Self::update) that runs again. And those of the store.
     pub async fn save(&self) -> Result<()> {
@@ -519,8 +524,9 @@ impl Session {
     }
 
     fn change_id_keeping(&self, keys: Option<Arc<[String]>>) {
+        let mended = self.0.mended_cookie();
         let mut state = self.editable();
-        let cookie = state.cookie.clone();
+        let cookie = mended.unwrap_or_else(|| state.cookie.clone());
         let kept = Kept {
             keys,
             ..Kept::default()

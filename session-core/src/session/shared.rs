@@ -3,9 +3,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::state::{Base, Phase, State};
 use crate::context::config::{Config, Origin};
+use crate::context::notices::Notice;
 use crate::context::unsettled::Untold;
+use crate::format::cookie::check_length;
 use crate::format::secrets::{Signature, Signed};
-use crate::{Record, SessionCookie, SessionId};
+use crate::{Record, Result, SessionCookie, SessionId};
 
 /// What all handles on one session share.
 pub(crate) struct Shared {
@@ -58,6 +60,51 @@ impl Shared {
     pub(crate) fn late_cookie(&self) -> Option<SessionCookie> {
         let late = self.origin.had_cookie();
         late.then(|| self.config.new_cookie(&self.origin))
+    }
+
+    /// Refuses a cookie that no browser would keep, before its session is stored. What the store
+    /// holds already may come from elsewhere, and is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config).
+    pub(crate) fn check_cookie(&self) -> Result<()> {
+        let name = &self.config.options.name;
+        let is_stored = self.state().stored().is_some();
+        if !is_stored {
+            check_length(name, self.id().as_str())?;
+        }
+        let state = self.state();
+        match state.stored() {
+            Some(record) => state.cookie.check_change(name, record.cookie()),
+            None => state.cookie.check_new(name),
+        }
+    }
+
+    /// The cookie for a session that goes on under another id, where the stored one's attributes
+    /// or max age, which may come from elsewhere, are such that no browser would keep it: with the
+    /// application's own in their place.
+    pub(crate) fn mended_cookie(&self) -> Option<SessionCookie> {
+        let name = &self.config.options.name;
+        let (cookie, attributes, age) = {
+            let state = self.state();
+            let stored = state.stored()?.cookie();
+            // What a handler has set is not mended but refused.
+            let attributes = state.cookie.same_attributes(stored) && !stored.is_kept(name);
+            let age = state.cookie.same_max_age(stored) && stored.is_too_short();
+            (state.cookie.clone(), attributes, age)
+        };
+        if !(attributes || age) {
+            return None;
+        }
+        self.config.notice(Notice::SettingsMended);
+        // Made outside the lock: the settings may come from the application.
+        let own = self.config.new_cookie(&self.origin);
+        Some(match (attributes, age) {
+            (true, true) => own,
+            (true, false) => cookie.with_attributes_of(&own),
+            (false, _) => own.with_attributes_of(&cookie),
+        })
     }
 
     /// The ids that the request's cookies carry with a good signature.

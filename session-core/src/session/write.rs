@@ -54,6 +54,7 @@ impl Shared {
     /// together with the other change otherwise. A session that is no longer stored is not brought
     /// back: `Missing`.
     pub(crate) async fn write(&self, mut how: How<'_, '_>) -> Result<Written> {
+        self.check_cookie()?;
         let stored = self.state().stored().cloned();
         match stored {
             None => self.write_new(&mut how).await,
@@ -99,6 +100,7 @@ impl Shared {
                 return self.write_over(stored, how).await;
             }
             self.state().id = None;
+            self.check_cookie()?;
         }
         Err(Error::new(ErrorKind::Conflict, "create")
             .with_message("every new session id was in use already; genid must make new ones"))

@@ -98,6 +98,13 @@ impl Recorder {
         texts.filter(|text| !text.contains(FORWARD)).collect()
     }
 
+    /// Whether there is a session under this id.
+    pub fn has(&self, id: &SessionId) -> bool {
+        let inner = self.inner();
+        let record = inner.records.get(id);
+        record.is_some_and(|record| !record.json().contains(FORWARD))
+    }
+
     /// How many sessions there are.
     pub fn len(&self) -> usize {
         self.sessions().len()

@@ -2,7 +2,10 @@
 
 use axum::{Extension, Router, routing::any};
 use cookie::SameSite as Parsed;
-use session_tower::{Connection, CookieOptions, SameSite, SameSiteOption, SecureOption, Session};
+use session_tower::{
+    Connection, CookieOptions, ErrorKind, SameSite, SameSiteOption, SecureOption, Session,
+    SessionLayer,
+};
 
 use crate::site::{app, classic, idle, layer, serve};
 use crate::support::{Probe, Server};
@@ -119,55 +122,62 @@ async fn i65_i66_the_settings_may_depend_on_the_request() {
     assert!(reply.has_attribute("Path=/bar") && !reply.has_attribute("HttpOnly"));
 }
 
-fn same_site_auto(cookie: CookieOptions) -> CookieOptions {
-    cookie.same_site(SameSiteOption::Auto)
+/// Beside `secure: auto`: without `Secure`, no browser keeps the `None` of a secure connection.
+fn both_auto() -> CookieOptions {
+    secure(SecureOption::Auto).same_site(SameSiteOption::Auto)
 }
 
 #[tokio::test]
 async fn i67_i68_same_site_auto_follows_the_connection() {
-    for (connection, expected) in [
-        (Connection::VouchedFor, Parsed::None),
-        (Connection::Plain, Parsed::Lax),
+    for (connection, secure, expected) in [
+        (Connection::VouchedFor, true, Parsed::None),
+        (Connection::Plain, false, Parsed::Lax),
     ] {
-        let auto = same_site_auto(CookieOptions::new());
-        let set = attributes(auto, None, connection, "http").await;
-        assert_eq!(set, Some((false, Some(expected))));
+        let set = attributes(both_auto(), None, connection, "http").await;
+        assert_eq!(set, Some((secure, Some(expected))));
     }
 }
 
 #[tokio::test]
 async fn i69_i70_same_site_auto_follows_a_trusted_proxy() {
-    for (proto, expected) in [("https", Parsed::None), ("http", Parsed::Lax)] {
-        let auto = same_site_auto(CookieOptions::new());
-        let set = attributes(auto, Some(true), Connection::Plain, proto).await;
-        assert_eq!(set, Some((false, Some(expected))));
+    for (proto, secure, expected) in [
+        ("https", true, Parsed::None),
+        ("wss", true, Parsed::None),
+        ("http", false, Parsed::Lax),
+    ] {
+        let set = attributes(both_auto(), Some(true), Connection::Plain, proto).await;
+        assert_eq!(set, Some((secure, Some(expected))));
     }
 }
 
 #[tokio::test]
 async fn i71_same_site_auto_does_not_follow_another_one() {
-    let auto = same_site_auto(CookieOptions::new());
-    let set = attributes(auto, Some(false), Connection::Plain, "https").await;
+    let set = attributes(both_auto(), Some(false), Connection::Plain, "https").await;
     assert_eq!(set, Some((false, Some(Parsed::Lax))));
 }
 
 #[tokio::test]
-async fn i72_i77_same_site_auto_and_secure_do_not_depend_on_one_another() {
+async fn i72_i73_i76_i77_same_site_auto_stands_beside_secure() {
     let on_https = Connection::VouchedFor;
     let on_http = Connection::Plain;
     for (option, connection, expected) in [
         (SecureOption::Auto, on_https, Some((true, Parsed::None))),
         (SecureOption::Auto, on_http, Some((false, Parsed::Lax))),
-        (SecureOption::No, on_https, Some((false, Parsed::None))),
-        (SecureOption::No, on_http, Some((false, Parsed::Lax))),
         (SecureOption::Yes, on_https, Some((true, Parsed::None))),
         (SecureOption::Yes, on_http, None),
     ] {
-        let cookie = same_site_auto(secure(option));
+        let cookie = secure(option).same_site(SameSiteOption::Auto);
         let set = attributes(cookie, None, connection, "").await;
         let expected = expected.map(|(secure, same_site)| (secure, Some(same_site)));
         assert_eq!(set, expected, "{option:?} {connection:?}");
     }
+}
+
+#[test]
+fn i74_i75_same_site_auto_is_refused_where_the_cookie_is_never_secure() {
+    let cookie = secure(SecureOption::No).same_site(SameSiteOption::Auto);
+    let error = SessionLayer::new(Probe::new().options().cookie(cookie)).expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::Config);
 }
 
 #[tokio::test]
@@ -177,8 +187,8 @@ async fn fixed_same_site_values_are_sent_as_they_are() {
         (SameSite::Lax, Parsed::Lax),
         (SameSite::None, Parsed::None),
     ] {
-        let cookie = CookieOptions::new().same_site(value);
-        let set = attributes(cookie, None, Connection::Plain, "").await;
-        assert_eq!(set, Some((false, Some(parsed))));
+        let cookie = secure(true).same_site(value);
+        let set = attributes(cookie, None, Connection::Encrypted, "").await;
+        assert_eq!(set, Some((true, Some(parsed))));
     }
 }

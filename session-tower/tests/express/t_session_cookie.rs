@@ -2,9 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use axum::Extension;
 use axum::extract::OriginalUri;
 use axum::response::AppendHeaders;
-use session_tower::{CookieOptions, Priority, Session, SessionOptions};
+use session_tower::{Connection, CookieOptions, Priority, Session, SessionOptions};
 
 use crate::site::{app, classic, count, idle, serve};
 use crate::support::{MINUTE, Probe, Reply, Server, seconds};
@@ -243,9 +244,13 @@ async fn t152_t154_partitioned_is_sent_when_it_is_set() {
     for (options, expected) in [
         (CookieOptions::new(), false),
         (CookieOptions::new().partitioned(false), false),
-        (CookieOptions::new().partitioned(true), true),
+        (CookieOptions::new().partitioned(true).secure(true), true),
     ] {
-        let (_, reply) = changed(cookie(options), |_| ()).await;
+        let store = Probe::new();
+        let app = app(classic(&store).cookie(options), idle);
+        let app = app.layer(Extension(Connection::Encrypted));
+        let server = Server::http(app, store.clock()).await;
+        let reply = server.browser().get("/").await;
         assert_eq!(reply.has_attribute("Partitioned"), expected, "{reply:?}");
         assert_eq!(reply.set().partitioned().unwrap_or(false), expected);
     }

@@ -79,10 +79,56 @@ async fn a_cache_control_of_the_handlers_own_stays() {
 }
 
 #[tokio::test]
-async fn an_option_turns_no_store_off() {
-    let response = respond(|options| options.no_store(false), Act::Change, &[]).await;
+async fn a_cookie_goes_out_with_nothing_that_lets_a_shared_cache_store_it() {
+    let own = &[
+        ("cache-control", "public, max-age=43200"),
+        ("cdn-cache-control", "max-age=600"),
+    ];
+    let response = respond(same, Act::Change, own).await;
+    assert_eq!(all(&response, "cache-control"), ["private, max-age=43200"]);
+    assert_eq!(all(&response, "cdn-cache-control"), ["no-store"]);
+    let response = respond(same, Act::Read, own).await;
+    assert_eq!(all(&response, "cache-control"), ["public, max-age=43200"]);
+    assert_eq!(all(&response, "cdn-cache-control"), ["max-age=600"]);
+}
+
+#[tokio::test]
+async fn a_rolling_cookie_and_a_dropped_one_are_no_less_private() {
+    let store = Probe::new();
+    let service =
+        layer(store.options().rolling(true)).layer(service_fn(|request: Request<()>| async move {
+            let session = session(&request).await;
+            match request.uri().path() {
+                "/in" => session.insert("user", "alice").expect("text"),
+                "/out" => session.destroy().await.expect("the store works"),
+                _ => {}
+            }
+            let response = Response::builder().header("cache-control", "Public, s-maxage=60");
+            Ok::<_, Infallible>(response.body(()).expect("a response"))
+        }));
+    let mut visitor = Visitor::default();
+    for path in ["/in", "/", "/out"] {
+        let response = visitor.visit(&service, path).await;
+        assert_eq!(all(&response, "set-cookie").len(), 1, "{path}");
+        assert_eq!(all(&response, "cache-control"), ["private"], "{path}");
+    }
+    let response = visitor.visit(&service, "/").await;
+    assert_eq!(all(&response, "cache-control"), ["Public, s-maxage=60"]);
+}
+
+#[tokio::test]
+async fn an_option_leaves_the_handlers_word_to_caches_alone() {
+    let leave = |options: SessionOptions| options.no_store(false);
+    let response = respond(leave, Act::Change, &[]).await;
     assert!(all(&response, "cache-control").is_empty());
     assert_eq!(all(&response, "set-cookie").len(), 1);
+    let own = &[
+        ("cache-control", "public"),
+        ("surrogate-control", "max-age=1"),
+    ];
+    let response = respond(leave, Act::Change, own).await;
+    assert_eq!(all(&response, "cache-control"), ["public"]);
+    assert_eq!(all(&response, "surrogate-control"), ["max-age=1"]);
 }
 
 #[tokio::test]

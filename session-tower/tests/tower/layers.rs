@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use http::{Request, Response};
-use session_tower::{CookieOptions, SessionHandle};
+use session_tower::{CookieOptions, NameBinding, SessionHandle};
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::support::Probe;
@@ -46,6 +46,29 @@ async fn sessions_of_different_names_do_not_meet() {
         );
         assert_eq!(store.len().await, 1);
     }
+}
+
+/// Whether the value of the shop's cookie opens a session where it is sent as the office's, of a
+/// layer with the same store and secrets.
+async fn passes_for_the_other(binding: NameBinding) -> bool {
+    let store = Probe::new();
+    let handler = service_fn(|request: Request<()>| async move {
+        Ok::<_, Infallible>(Response::new(count(&session(&request).await)))
+    });
+    let [shop, office] = ["shop.sid", "office.sid"]
+        .map(|name| layer(store.options().name(name).bind_to_name(binding)).layer(handler));
+    let mut visitor = Visitor::default();
+    let response = visitor.visit(&shop, "/").await;
+    let line = response.headers()["set-cookie"].to_str().expect("ASCII");
+    let (pair, _) = line.split_once(';').expect("a cookie has attributes");
+    visitor.cookie = Some(pair.replace("shop", "office"));
+    visitor.visit(&office, "/").await.into_body() == 2
+}
+
+#[tokio::test]
+async fn layers_that_share_store_and_secrets_share_sessions_unless_bound_to_their_names() {
+    assert!(passes_for_the_other(NameBinding::No).await);
+    assert!(!passes_for_the_other(NameBinding::Required).await);
 }
 
 #[tokio::test]

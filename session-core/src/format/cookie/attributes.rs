@@ -238,7 +238,7 @@ impl Attributes {
     }
 }
 
-fn invalid(message: &'static str) -> Error {
+pub(super) fn invalid(message: &'static str) -> Error {
     Error::new(ErrorKind::Config, "set-cookie").with_message(message)
 }
 
@@ -248,7 +248,7 @@ fn bool_text(on: bool) -> &'static str {
 
 /// Labels of letters, digits and inner hyphens, up to 63 characters each; a leading dot is allowed
 /// (RFC 6265, section 4.1.2.3, and RFC 1034, section 3.5).
-fn is_domain(domain: &str) -> bool {
+pub(super) fn is_domain(domain: &str) -> bool {
     domain
         .strip_prefix('.')
         .unwrap_or(domain)
@@ -264,7 +264,7 @@ fn is_domain(domain: &str) -> bool {
 }
 
 /// What the cookie package for Node lets through: printable ASCII without `;` and `<`.
-fn is_path(path: &str) -> bool {
+pub(super) fn is_path(path: &str) -> bool {
     path.bytes()
         .all(|byte| matches!(byte, 0x20..=0x3a | 0x3d..=0x7e))
 }

@@ -3,7 +3,9 @@ mod header;
 mod millis;
 mod options;
 mod row;
+mod rules;
 mod scalar;
+mod set_cookie;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,14 +14,13 @@ use std::time::{Duration, SystemTime};
 
 use crate::format::clock::{duration_to_millis, from_millis, to_millis};
 use crate::format::date;
-use crate::{Error, ErrorKind, Result};
 use attributes::{Attribute, Attributes, JsonObject, SameSiteForm, SecureForm};
-use http::HeaderValue;
 use millis::Millis;
 
 pub(crate) use header::{encode_component, is_token, named_values, with_decoded};
 pub(crate) use options::Template;
 pub use options::{CookieOptions, SameSiteOption, SecureOption};
+pub(crate) use rules::check_length;
 
 /// The `SameSite` attribute (RFC 6265bis, section 5.6.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -253,9 +254,12 @@ impl SessionCookie {
 
     /// Whether everything but the moving `expires` is the same as in `other`.
     pub(crate) fn same_settings(&self, other: &Self) -> bool {
-        self.original_max_age == other.original_max_age
-            && (Arc::ptr_eq(&self.attributes, &other.attributes)
-                || self.attributes == other.attributes)
+        self.original_max_age == other.original_max_age && self.same_attributes(other)
+    }
+
+    /// Whether everything but the end is the same as in `other`.
+    pub(crate) fn same_attributes(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.attributes, &other.attributes) || self.attributes == other.attributes
     }
 
     /// Whether a touch does the same to both.
@@ -302,79 +306,6 @@ impl SessionCookie {
             attributes: Arc::clone(attributes),
             ..*self
         }
-    }
-
-    /// Whether both cookies take the same place in a browser (RFC 6265, section 5.3, step 11).
-    pub(crate) fn same_place(&self, other: &Self) -> bool {
-        self.path() == other.path()
-            && self.domain() == other.domain()
-            && self.partitioned() == other.partitioned()
-    }
-
-    /// The `Set-Cookie` header that gives the browser `value`.
-    ///
-    /// Attributes stand in Node's order, and there is never a `Max-Age`. `name` and `value` are
-    /// taken as they are.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Config`] if an attribute cannot be put into a header.
-    pub fn to_header(&self, name: &str, value: &str) -> Result<HeaderValue> {
-        self.header(name, self.expires.get(), |out| out.push_str(value))
-    }
-
-    /// Whether the attributes can be put into a header.
-    pub(crate) fn check(&self) -> Result<()> {
-        if Arc::ptr_eq(&self.attributes, &DEFAULT_ATTRIBUTES) {
-            return Ok(());
-        }
-        self.attributes.write_header(&mut String::new(), |_| {})
-    }
-
-    /// The `Set-Cookie` header that gives the browser the value that `write_value` appends.
-    pub(crate) fn to_header_with(
-        &self,
-        name: &str,
-        write_value: impl FnOnce(&mut String),
-    ) -> Result<HeaderValue> {
-        self.header(name, self.expires.get(), write_value)
-    }
-
-    /// The `Set-Cookie` header that makes the browser drop this cookie.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Config`] if an attribute cannot be put into a header.
-    pub fn to_removal_header(&self, name: &str) -> Result<HeaderValue> {
-        self.header(name, Some(0), |_| {})
-    }
-
-    fn header(
-        &self,
-        name: &str,
-        expires: Option<i64>,
-        write_value: impl FnOnce(&mut String),
-    ) -> Result<HeaderValue> {
-        // Room for what most cookies have, so that the text is allocated once.
-        let mut out = String::with_capacity(256);
-        out.push_str(name);
-        out.push('=');
-        write_value(&mut out);
-        self.attributes.write_header(&mut out, |out| {
-            if let Some(expires) = expires {
-                out.push_str("; Expires=");
-                date::write_http(out, expires);
-            }
-        })?;
-        // Without spare room the header takes the text over as it is.
-        let mut header =
-            HeaderValue::try_from(out.into_boxed_str().into_string()).map_err(|_| {
-                Error::new(ErrorKind::Config, "set-cookie")
-                    .with_message("the cookie's name or value holds a character that no header can")
-            })?;
-        // Keeps it out of the logs and of HPACK's table of what may be repeated.
-        header.set_sensitive(true);
-        Ok(header)
     }
 
     /// Appends the JSON that Node writes for the cookie: its keys in its order, absent ones left

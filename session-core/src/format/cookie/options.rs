@@ -8,7 +8,8 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use super::attributes::{Attribute, Attributes, SameSiteForm, SecureForm};
 use super::row::{number_to_millis, read_expires};
 use super::scalar::Scalar;
-use super::{Millis, Priority, SameSite, SessionCookie, shared};
+use super::set_cookie::too_short;
+use super::{Millis, Priority, SameSite, SessionCookie, rules, shared};
 use crate::Result;
 use crate::format::clock::{duration_to_millis, to_millis};
 
@@ -37,7 +38,8 @@ impl From<bool> for SecureOption {
 pub enum SameSiteOption {
     /// Always this one.
     Is(SameSite),
-    /// `None` on a secure connection, `Lax` on another one.
+    /// `None` on a secure connection, `Lax` on another one. Browsers want `Secure` with `None`:
+    /// set [`secure`](CookieOptions::secure) to `true` or [`Auto`](SecureOption::Auto) with it.
     Auto,
 }
 
@@ -62,6 +64,13 @@ impl From<SameSite> for SameSiteOption {
 /// | `priority` | no attribute | Chromium's eviction order |
 ///
 /// A session that exists keeps the settings that are stored with it.
+///
+/// What no browser keeps is refused: `SameSite=None` or `Partitioned` without `Secure`, a path that
+/// does not begin with `/`, a max age below a second, and a cookie
+/// [name](crate::SessionOptions::name) with a prefix (`__Host-`, `__Secure-`, `__Http-`,
+/// `__Host-Http-`) beside settings that it does not allow. The
+/// [`Lifecycle`](crate::Lifecycle) refuses it when it is built; where it depends on the request,
+/// the new session is refused before it is stored.
 ///
 /// It can also be read from JSON with express-session's own names and forms, for a configuration
 /// that both sides share:
@@ -118,7 +127,7 @@ impl CookieOptions {
         self
     }
 
-    /// How long a session lives after the last request; whole milliseconds.
+    /// How long a session lives after the last request; whole milliseconds, a second at least.
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.lifetime = Lifetime::MaxAge(duration_to_millis(max_age));
         self
@@ -225,19 +234,27 @@ impl Stamp {
 }
 
 impl Template {
+    /// The template for cookies of this name.
+    ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an attribute that a header cannot hold.
-    pub(crate) fn new(options: &CookieOptions) -> Result<Self> {
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for settings with which no browser keeps
+    /// the cookie, not even one that comes by a secure connection at `now`.
+    pub(crate) fn new(options: &CookieOptions, name: &str, now: SystemTime) -> Result<Self> {
+        let ended = match options.lifetime {
+            Lifetime::MaxAge(age) => age < 1000,
+            Lifetime::Until(end) => end.saturating_sub(to_millis(now)) < 1000,
+            _ => false,
+        };
+        if ended {
+            return Err(too_short());
+        }
         let template = Self {
             on_plain: Self::attributes(options, false),
             on_secure: Self::attributes(options, true),
             lifetime: options.lifetime,
         };
-        template
-            .on_plain
-            .0
-            .write_header(&mut String::new(), |_| {})?;
+        rules::check(name, &template.on_secure.0, None)?;
         Ok(template)
     }
 
