@@ -433,6 +433,55 @@ impl Exchange {
             vary: self.0.accessed.load(Ordering::Relaxed),
         }
     }
+
+    /// Ends the exchange as [`finish`](Self::finish) does, but without the edits that the handler
+    /// has not saved itself, a change of the id among them: for an application whose failed
+    /// requests are to leave no trace. A session that was destroyed or unset stays so.
+    ///
+    /// # Errors
+    ///
+    /// As [`finish`](Self::finish).
+    pub async fn abandon(&self) -> Result<Outcome, Unfinished> {
+        let shared = &*self.0;
+        let io = shared.io.lock().await;
+        let Some(cookie) = self.drop_edits() else {
+            drop(io);
+            return self.finish().await;
+        };
+        match shared.discard().await.and(cookie) {
+            Ok(cookie) => Ok(self.outcome([cookie, None])),
+            Err(error) => Err(Unfinished {
+                error,
+                outcome: self.outcome([None, None]),
+            }),
+        }
+    }
+
+    /// Goes back to what is stored. Where this request has stored nothing under the id that it
+    /// would end with, that ends the exchange, with the header for the cookie of a session that was
+    /// destroyed before.
+    fn drop_edits(&self) -> Option<Result<Option<HeaderValue>>> {
+        let state = &mut *self.0.state();
+        let unsaved = match state.phase {
+            Phase::NotLoaded => true,
+            Phase::Live => self.is_new(state) && !state.written,
+            _ => return None,
+        };
+        if state.finished {
+            return None;
+        }
+        if unsaved {
+            state.finished = true;
+            // A session whose id was to change stays the browser's.
+            let ended = state.dropped_cookie.is_some() && state.retired.is_none();
+            let cookie = ended.then(|| removal(&self.0, state));
+            return Some(cookie.unwrap_or(Ok(None)));
+        }
+        if let Some(stored) = state.stored.clone() {
+            state.adopt(stored);
+        }
+        None
+    }
 }
 
 /// The header that makes the browser drop the cookie it came with.

@@ -365,6 +365,10 @@ impl Session {
     /// Destroys the session, in the store at once, and in the browser with the response. What is
     /// put into it afterwards starts a new session under a new id.
     ///
+    /// Servers drop a handler whose client hangs up, and then nothing behind the `await` it stands
+    /// at happens: call this before what takes time, or let the adapter finish such requests
+    /// (`SessionLayer::finish_on` in `session-tower`).
+    ///
     /// # Errors
     ///
     /// Those of the store; the session is then still there.
