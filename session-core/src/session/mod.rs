@@ -219,8 +219,10 @@ impl Session {
         self.0.state().cookie.max_age(self.now())
     }
 
-    /// Lets this visitor's session end after `max_age`, counted from the last request; `None`
-    /// makes its cookie end with the browser.
+    /// Lets this visitor's session end after `max_age`, counted from the last request (in the
+    /// browser, from the last one that sent the cookie: see
+    /// [`CookieOptions::max_age`](crate::CookieOptions::max_age)); `None` makes its cookie end with
+    /// the browser.
     pub fn set_max_age(&self, max_age: Option<Duration>) {
         let now = self.now();
         self.update_cookie(|cookie| cookie.set_max_age(max_age, now));
