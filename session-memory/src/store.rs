@@ -34,13 +34,14 @@ use crate::{MemoryStoreBuilder, Sweeper};
 /// bound:
 ///
 /// - **A session that has come back is never evicted**: once it was read or touched after it was
-///   made, it stays until it ends. A visitor's is with his second request.
+///   made, it stays until it ends. A visitor's has, with the second request.
 /// - A new session takes the place of one that nobody has come back to, of its own shard if there is
 ///   one there, each in turn. Crawlers and scripts that never send a cookie again leave only such.
 /// - Where every session has come back, a new one is refused: `set` and `create` fail with
 ///   [`ErrorKind::Unavailable`], which is a 503. This includes a change of an id, as at a sign-in:
 ///   the old session goes only after the new one was stored. Those that are there can be read, changed,
-///   extended and destroyed as ever.
+///   extended and destroyed as ever. It takes as many visitors who come back, or one who plays them
+///   all: how fast somebody may make sessions is for a limit on requests to say.
 ///
 /// An empty session takes about 250 bytes, all others that and their data.
 #[derive(Clone)]

@@ -25,14 +25,18 @@ pub(crate) use state::{Phase, State};
 /// the other request saved (see [`OnConflict`](crate::OnConflict)). Use [`update`](Self::update)
 /// for a value that depends on the old one.
 ///
+/// A web framework's handler gets it from its adapter, whose own type of this name dereferences to
+/// this one (`session_tower::Session`, for example, which comes with an error that axum can answer
+/// with). What takes a reference works with either:
+///
 /// ```
-/// # use session_core::{Result, Session};
-/// # async fn handler(session: Session) -> Result<()> {
-/// let views = session.update("views", |views: Option<u32>| views.unwrap_or(0) + 1)?;
-/// session.insert("user", "alice")?;
-/// let user: Option<String> = session.get("user")?;
-/// # Ok(())
-/// # }
+/// use session_core::{Result, Session};
+///
+/// fn visit(session: &Session) -> Result<String> {
+///     let views = session.update("views", |views: Option<u32>| views.unwrap_or(0) + 1)?;
+///     let user: Option<String> = session.get("user")?;
+///     Ok(format!("{views} views by {}", user.as_deref().unwrap_or("nobody")))
+/// }
 /// ```
 ///
 /// Outside of a request, or after its response has been sent, nothing is saved by itself:

@@ -48,7 +48,7 @@ function end(how, why) {
   at("you").textContent = "You are nobody";
   while (at("you").nextSibling) at("you").nextSibling.remove();
   at("you").after(paragraph("This page shows nothing of the session that it was made for."));
-  at("cookie").replaceWith(paragraph("It opens nothing any more."));
+  at("cookie").replaceWith(paragraph("The one that this page was made with opens nothing any more."));
   at("row").textContent = "nothing";
   for (const button of document.querySelectorAll(".live")) button.hidden = true;
   notice(why);
