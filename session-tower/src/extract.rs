@@ -67,12 +67,13 @@ impl std::error::Error for SessionRejection {
 
 impl From<SessionRejection> for Error {
     fn from(rejection: SessionRejection) -> Self {
-        let kind = match rejection {
-            SessionRejection::Failed(error) => return error,
-            SessionRejection::NoLayer => ErrorKind::Config,
-            SessionRejection::NoSession => ErrorKind::Unavailable,
-        };
-        Self::new(kind, "extract").with_message(rejection.to_string())
+        match rejection {
+            SessionRejection::Failed(error) => error,
+            SessionRejection::NoSession => Self::new(ErrorKind::Unavailable, "extract"),
+            SessionRejection::NoLayer => {
+                Self::new(ErrorKind::Config, "extract").with_message(rejection.to_string())
+            }
+        }
     }
 }
 

@@ -38,8 +38,7 @@ use crate::{EmptyResponse, FinishingLayer, SessionService};
 /// Servers drop the future of a request whose client has gone, wherever its handler waits at that
 /// moment, and so does a timeout around the layer. What comes after that `await` does not happen: a
 /// handler that waits for a database before its `session.destroy().await` **has not signed anybody
-/// out**, and edits that were not saved yet are lost. Nothing is left half done in the store. Three
-/// ways out:
+/// out**, and edits that were not saved yet are lost. Three ways out:
 ///
 /// - [`finish_on`](Self::finish_on), which lets such requests go on to their end;
 /// - to end the session first, and do what takes time after that;
