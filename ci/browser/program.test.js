@@ -92,6 +92,18 @@ test("the demo says where its sessions are, and keeps its secret to its user", (
     assert.equal((await stat(join(directory, "views.sled"))).mode & 0o777, 0o700);
   }));
 
+test("the page says whether its sessions outlast the demo", () =>
+  inDirectory(async (directory) => {
+    for (const [STORE, says] of [
+      ["sled:views.sled", /in the directory views\.sled\.\s+When the demo is started again, every session goes on\./],
+      ["memory:", /in memory\.\s+When the demo stops, every session ends\./],
+    ]) {
+      const demo = await serve(program, { STORE }, directory);
+      assert.match(await (await fetch(demo.url)).text(), says);
+      await demo.stop();
+    }
+  }));
+
 test("two demos in one directory do not share it", () =>
   inDirectory(async (directory) => {
     const demo = await serve(program, {}, directory);

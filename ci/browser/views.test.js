@@ -45,8 +45,12 @@ async function open(url = demo.url) {
     if (message.type() === "error") complaints.push(message.text());
   });
   await page.goto(url);
+  await ready(page);
   return page;
 }
+
+/** The page's script has shown the row, with which the session was last extended. */
+const ready = (page) => page.waitForSelector("body[data-ready]");
 
 async function signIn(page, name, { remember = false } = {}) {
   await page.getByLabel("Name").fill(name);
@@ -142,7 +146,8 @@ test("an unused session expires", async () => {
   const short = await serve(program, { MAX_AGE: "4" });
   try {
     const page = await open(short.url);
-    await page.reload();
+    await signIn(page, "Ada");
+    await ready(page);
     assert.equal(await views(page), 2);
     const { value, expires } = await cookie();
     assert.ok(expires > now() && expires <= now() + 4, `expires in ${expires - now()} s`);
@@ -153,6 +158,7 @@ test("an unused session expires", async () => {
     // in the demo, and neither has a clock that a test could set.
     await page.waitForFunction(() => document.getElementById("expires").innerText === "expired");
     assert.match(await text(page, "#notice"), /has expired/);
+    await saysNothingOf(page, "Ada");
     await sleep(Math.max(0, expires - now()) * 1_000 + 100);
     assert.deepEqual(await context.cookies(), [], "the browser has dropped the cookie");
 
@@ -206,6 +212,102 @@ test("two tabs share one session", async () => {
   await submit(one, "#sign-out");
   await two.reload();
   assert.equal(await text(two, "#user"), "a guest");
+});
+
+/** The page shows that its session is over, and nothing that was in it. */
+async function saysNothingOf(page, user) {
+  assert.equal(await text(page, "#you"), "You are nobody");
+  assert.equal(await text(page, "#row"), "nothing");
+  assert.ok(!(await page.content()).includes(user), "the page still says who it was");
+  assert.equal(await page.locator("button:visible").count(), 0, "there is nothing to be done with it");
+  assert.equal(await text(page, "#again"), "Start a new session");
+}
+
+test("a hundred requests at once lose nothing", async () => {
+  const page = await open();
+  for (const expected of [101, 201]) {
+    await page.locator("#hundred").click();
+    await page.waitForFunction(() => document.getElementById("counted").innerText.includes("100 requests"));
+    assert.match(await text(page, "#counted"), new RegExp(`${expected - 100} \\+ 100 = ${expected}\\. None was lost`));
+    assert.equal(await views(page), expected);
+    await page.evaluate(() => document.getElementById("counted").replaceChildren());
+  }
+  await page.reload();
+  assert.equal(await views(page), 202);
+});
+
+test("the row is shown as it is stored, without the id", async () => {
+  const page = await open();
+  await signIn(page, "Ada");
+  await ready(page);
+  const row = JSON.parse(await text(page, "#row"));
+  assert.deepEqual(Object.keys(row), ["cookie", "views", "user"]);
+  assert.deepEqual([row.views, row.user, row.cookie.originalMaxAge], [2, "Ada", 60_000]);
+  const id = decodeURIComponent((await cookie()).value).slice(2).split(".")[0];
+  assert.ok(!(await page.content()).includes(id));
+});
+
+test("a late write loses against a sign-out", async () => {
+  const page = await open();
+  await signIn(page, "Ada");
+  const other = await open();
+  const { value } = await cookie();
+  await page.locator("#late").click();
+  await page.waitForSelector("body.ended");
+  const steps = await page.locator("#late-steps li").allInnerTexts();
+  assert.equal(steps.length, 4);
+  assert.match(steps[2], /is told “.*not there any more”/);
+  assert.match(steps[3], /no such session/);
+  await saysNothingOf(page, "Ada");
+
+  assert.deepEqual(await context.cookies(), [], "the browser has dropped the cookie");
+  const copy = await replay(value);
+  assert.deepEqual([copy.views, copy.user], [1, "a guest"]);
+  await other.waitForSelector("body.ended");
+  await saysNothingOf(other, "Ada");
+});
+
+test("on a small phone the buttons are seen at once, in light and dark", async () => {
+  for (const colorScheme of ["light", "dark"]) {
+    const page = await open();
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width: 360, height: 640 });
+    for (const button of ["#again", "#hundred"]) {
+      const { x, y, width, height } = await page.locator(button).boundingBox();
+      assert.ok(x >= 0 && x + width <= 360 && y + height <= 640, `${button} ends at ${y + height}`);
+    }
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is cut off");
+    await page.close();
+  }
+});
+
+test("everything is done with the keyboard alone", async () => {
+  const page = await open();
+  const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.innerText);
+  const order = [];
+  for (let step = 0; step < 7; step++) {
+    await page.keyboard.press("Tab");
+    order.push(await focused());
+  }
+  assert.deepEqual(order, ["again", "hundred", "name", "remember", "Sign in", "late", "row"]);
+  await page.locator("#late").focus();
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("body.ended");
+  assert.equal(await focused(), "again", "the focus goes to what can be done next");
+  await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+  assert.equal(await views(page), 1);
+});
+
+test("an address that is no page leads to the one there is", async () => {
+  for (const path of ["/sign-in", "/sign-out", "/count", "/late"]) {
+    const answer = await fetch(demo.url + path, { redirect: "manual" });
+    assert.deepEqual([answer.status, answer.headers.get("location")], [303, "/"], path);
+  }
+  for (const [method, path, status] of [["GET", "/nowhere", 404], ["POST", "/", 405]]) {
+    const answer = await fetch(demo.url + path, { method });
+    assert.equal(answer.status, status);
+    assert.match(await answer.text(), /<a class="button" href="\/">/);
+  }
 });
 
 test("a name is text, whatever it holds", async () => {

@@ -2,7 +2,6 @@
 # licences and sources of the dependencies
 . ci/lib.sh
 need_cargo
-command -v cargo-deny >/dev/null || not_run "cargo-deny is not installed"
+need_cargo_deny
 
-# Advisories change from day to day: `cargo deny check advisories` is for a schedule, not for a commit.
-cargo deny check bans licenses sources
+cargo deny --locked check bans licenses sources

@@ -66,7 +66,8 @@ enum Kind {
 
 impl Kind {
     fn store(self) -> &'static dyn Store {
-        static MEMORY: LazyLock<MemoryStore> = LazyLock::new(|| filled(MemoryStore::new()));
+        static MEMORY: LazyLock<MemoryStore> =
+            LazyLock::new(|| filled(MemoryStore::builder().max_sessions(None).build()));
         static BOUNDED: LazyLock<MemoryStore> =
             LazyLock::new(|| filled(MemoryStore::builder().max_sessions(2 * SESSIONS).build()));
         static PLAIN: LazyLock<PlainMap> = LazyLock::new(|| filled(PlainMap::default()));

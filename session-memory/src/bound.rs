@@ -17,6 +17,10 @@ impl Bound {
         }
     }
 
+    pub(crate) fn max(&self) -> usize {
+        self.max
+    }
+
     /// Takes the place of one more session, if there is one.
     pub(crate) fn admit(&self) -> bool {
         // No memory is published through the count, so its own order is all that matters.

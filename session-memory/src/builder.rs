@@ -5,6 +5,12 @@ use session_core::Clock;
 use crate::MemoryStore;
 use crate::sessions::Sessions;
 
+/// How long sessions live whose cookie ends with the browser, as in the other stores.
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
+
+/// Some 25 MB of empty sessions.
+const MAX_SESSIONS: usize = 100_000;
+
 /// Enough that threads seldom meet at one.
 const SHARDS: usize = 64;
 
@@ -17,16 +23,27 @@ const BOUND_PER_SHARD: usize = 64;
 /// | option | default |
 /// |---|---|
 /// | [`clock`](Self::clock) | the system's |
-/// | [`default_ttl`](Self::default_ttl) | none: such sessions stay until they are destroyed |
-/// | [`max_sessions`](Self::max_sessions) | none |
+/// | [`ttl`](Self::ttl) | a day |
+/// | [`max_sessions`](Self::max_sessions) | 100,000 |
 /// | [`shards`](Self::shards) | 64, or fewer with a small `max_sessions` |
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct MemoryStoreBuilder {
     clock: Clock,
-    default_ttl: Option<Duration>,
+    ttl: Option<Duration>,
     max_sessions: Option<usize>,
     shards: Option<usize>,
+}
+
+impl Default for MemoryStoreBuilder {
+    fn default() -> Self {
+        Self {
+            clock: Clock::default(),
+            ttl: Some(DAY),
+            max_sessions: Some(MAX_SESSIONS),
+            shards: None,
+        }
+    }
 }
 
 impl MemoryStoreBuilder {
@@ -37,16 +54,16 @@ impl MemoryStoreBuilder {
     }
 
     /// How long a session whose cookie ends with the browser lives after it was last written or
-    /// touched.
-    pub fn default_ttl(mut self, default_ttl: Duration) -> Self {
-        self.default_ttl = Some(default_ttl);
+    /// touched; `None` keeps such sessions until they are destroyed.
+    pub fn ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
+        self.ttl = ttl.into();
         self
     }
 
-    /// The most sessions that the store holds at any time, at least 1; see
-    /// [eviction](MemoryStore#eviction).
-    pub fn max_sessions(mut self, max_sessions: usize) -> Self {
-        self.max_sessions = Some(max_sessions.max(1));
+    /// The most sessions that the store holds at any time, at least 1; `None` is as many as memory
+    /// holds. What happens at the bound is told under [eviction](MemoryStore#eviction).
+    pub fn max_sessions(mut self, max_sessions: impl Into<Option<usize>>) -> Self {
+        self.max_sessions = max_sessions.into().map(|max| max.max(1));
         self
     }
 
@@ -68,7 +85,7 @@ impl MemoryStoreBuilder {
         MemoryStore::from_sessions(Sessions::new(
             shards,
             self.clock,
-            self.default_ttl,
+            self.ttl,
             self.max_sessions,
         ))
     }

@@ -75,6 +75,14 @@ impl Index {
         self.entries[position].slot = to;
     }
 
+    /// The sessions at these two slots have changed places.
+    pub(crate) fn swap(&mut self, one: (u32, u32), other: (u32, u32)) {
+        let here = self.position_of(one.0, one.1);
+        let there = self.position_of(other.0, other.1);
+        self.entries[here].slot = other.1;
+        self.entries[there].slot = one.1;
+    }
+
     fn position_of(&self, hash: u32, slot: u32) -> usize {
         self.position(hash, |found| found == slot)
             .expect("every session is in the index")

@@ -23,12 +23,18 @@ const PER_BATCH: usize = 64;
 /// lock is taken, they are dropped after it is released.
 type Removed = ArrayVec<Record, { PER_OPERATION + 1 }>;
 
+/// There is no place for a new session, and none that may be evicted for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full {
+    pub(crate) max_sessions: usize,
+}
+
 pub(crate) struct Sessions {
     /// A power of two of them.
     shards: Box<[Aligned]>,
     hasher: RandomState,
     clock: Clock,
-    default_ttl: Option<Duration>,
+    ttl: Option<Duration>,
     bound: Option<Bound>,
 }
 
@@ -47,7 +53,7 @@ impl Sessions {
     pub(crate) fn new(
         shards: usize,
         clock: Clock,
-        default_ttl: Option<Duration>,
+        ttl: Option<Duration>,
         max_sessions: Option<usize>,
     ) -> Self {
         let hasher = RandomState::default();
@@ -56,13 +62,13 @@ impl Sessions {
             shards: std::iter::repeat_with(shard).take(shards).collect(),
             hasher,
             clock,
-            default_ttl,
+            ttl,
             bound: max_sessions.map(Bound::new),
         }
     }
 
-    pub(crate) fn default_ttl(&self) -> Option<Duration> {
-        self.default_ttl
+    pub(crate) fn ttl(&self) -> Option<Duration> {
+        self.ttl
     }
 
     pub(crate) fn shard_count(&self) -> usize {
@@ -79,13 +85,11 @@ impl Sessions {
         let hash = self.hash(id);
         let (mut shard, now) = self.enter(hash, &mut removed);
         let at = shard.find_live(hash, id, now)?;
-        if self.bound.is_some() {
-            shard.mark_used(at);
-        }
+        let at = self.keep(&mut shard, at);
         Some(shard.record(at).clone())
     }
 
-    /// As [`get`](Self::get), without counting as a use.
+    /// As [`get`](Self::get), but nobody has come back.
     pub(crate) fn peek(&self, id: &SessionId) -> Option<Record> {
         let hash = self.hash(id);
         let shard = self.shard(hash).lock();
@@ -99,18 +103,20 @@ impl Sessions {
         shard.find_live(hash, id, self.clock.now_millis()).is_some()
     }
 
-    pub(crate) fn set(&self, id: &SessionId, record: &Record) {
-        while self.put(id, record, false).is_none() {
-            self.evict_anywhere();
-        }
+    pub(crate) fn set(&self, id: &SessionId, record: &Record) -> Result<(), Full> {
+        self.write(id, record, false).map(drop)
     }
 
-    pub(crate) fn create(&self, id: &SessionId, record: &Record) -> Created {
+    pub(crate) fn create(&self, id: &SessionId, record: &Record) -> Result<Created, Full> {
+        self.write(id, record, true)
+    }
+
+    fn write(&self, id: &SessionId, record: &Record, only_new: bool) -> Result<Created, Full> {
         loop {
-            if let Some(created) = self.put(id, record, true) {
-                return created;
+            if let Some(created) = self.put(id, record, only_new) {
+                return Ok(created);
             }
-            self.evict_anywhere();
+            self.make_room(id)?;
         }
     }
 
@@ -132,10 +138,34 @@ impl Sessions {
         } else if self.admit() {
             shard.insert(hash, id.clone(), record);
         } else {
-            let victim = shard.victim(now)?;
+            let victim = shard.victim()?;
             removed.push(shard.supplant(victim, hash, id.clone(), record));
         }
         Some(Created::Created)
+    }
+
+    /// Gives up a place wherever there is one, for a write to a shard that has none: that of expired
+    /// sessions, or of one that has not come back. Begins with the shard of `id`, so that no other
+    /// one pays for all.
+    fn make_room(&self, id: &SessionId) -> Result<(), Full> {
+        let first = self.index_of(self.hash(id));
+        for number in 0..self.shards.len() {
+            let mut removed = ArrayVec::<_, PER_BATCH>::new();
+            let mut shard = self.shards[(first + number) & (self.shards.len() - 1)].lock();
+            shard.reclaim(self.clock.now_millis(), PER_BATCH, PER_BATCH, &mut removed);
+            if removed.is_empty() {
+                removed.extend(shard.victim().map(|at| shard.remove(at)));
+            }
+            drop(shard);
+            if !removed.is_empty() {
+                self.release(removed.len());
+                return Ok(());
+            }
+        }
+        // Another thread may have given a place back meanwhile; then the next request finds it.
+        Err(Full {
+            max_sessions: self.bound.as_ref().map_or(usize::MAX, Bound::max),
+        })
     }
 
     pub(crate) fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Replaced {
@@ -160,6 +190,7 @@ impl Sessions {
         let Some(at) = shard.find_live(hash, id, now) else {
             return Touched::Missing;
         };
+        let at = self.keep(&mut shard, at);
         shard.touch(at, cookie, self.end(cookie));
         if shard.is_expired(at, now) {
             removed.push(self.remove(&mut shard, at));
@@ -176,13 +207,11 @@ impl Sessions {
         let hash = self.hash(id);
         let (mut shard, now) = self.enter(hash, &mut removed);
         let at = shard.find_live(hash, id, now)?;
-        if !renewal.applies_to(shard.record(at), self.default_ttl) {
-            if self.bound.is_some() {
-                shard.mark_used(at);
-            }
+        let at = self.keep(&mut shard, at);
+        if !renewal.applies_to(shard.record(at), self.ttl) {
             return Some((shard.record(at).clone(), Renewed::Left));
         }
-        shard.touch(at, renewal.cookie(), renewal.end(self.default_ttl));
+        shard.touch(at, renewal.cookie(), renewal.end(self.ttl));
         let record = shard.record(at).clone();
         if shard.is_expired(at, now) {
             removed.push(self.remove(&mut shard, at));
@@ -261,9 +290,13 @@ impl Sessions {
         (shard, now)
     }
 
-    /// The upper half of the hash chooses the shard; the lower one is the shard's own.
     fn shard(&self, hash: u64) -> &Aligned {
-        &self.shards[(hash >> 32) as usize & (self.shards.len() - 1)]
+        &self.shards[self.index_of(hash)]
+    }
+
+    /// The upper half of the hash chooses the shard; the lower one is the shard's own.
+    fn index_of(&self, hash: u64) -> usize {
+        (hash >> 32) as usize & (self.shards.len() - 1)
     }
 
     fn overwrite(&self, shard: &mut Shard, at: u32, record: Record, now: i64) -> Record {
@@ -280,15 +313,11 @@ impl Sessions {
         record
     }
 
-    /// Evicts a session wherever there is one, for a write to a shard that has none.
-    fn evict_anywhere(&self) {
-        for shard in &self.shards {
-            let mut removed = Removed::new();
-            let mut shard = shard.lock();
-            if let Some(at) = shard.victim(self.clock.now_millis()) {
-                removed.push(self.remove(&mut shard, at));
-                return;
-            }
+    /// Notes that somebody has come back to a session; without a bound nothing is ever evicted.
+    fn keep(&self, shard: &mut Shard, at: u32) -> u32 {
+        match self.bound {
+            Some(_) => shard.keep(at),
+            None => at,
         }
     }
 
@@ -313,6 +342,6 @@ impl Sessions {
     fn end(&self, cookie: &SessionCookie) -> Option<SystemTime> {
         cookie
             .expires()
-            .or_else(|| self.clock.now().checked_add(self.default_ttl?))
+            .or_else(|| self.clock.now().checked_add(self.ttl?))
     }
 }

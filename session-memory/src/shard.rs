@@ -11,9 +11,6 @@ use crate::deadlines::Deadlines;
 use crate::index::Index;
 use crate::slab::{NO_DEADLINE, Slab, Slot};
 
-/// How many sessions in use are spared before one of them is evicted.
-const MOST_SPARED: usize = 64;
-
 /// What [`Shard::reclaim`] left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
@@ -36,7 +33,10 @@ pub(crate) struct Shard {
     deadlines: Deadlines,
     /// The cookie settings that the records here share.
     pub(crate) settings: Option<SessionCookie>,
-    /// Where the search for a session to evict goes on.
+    /// The first so many slots are those of sessions that have come back: somebody has read them
+    /// since they were made. The others may be evicted.
+    returned: u32,
+    /// The slot of the next session to evict, if it is one of those.
     hand: u32,
 }
 
@@ -48,6 +48,7 @@ impl Shard {
             slab: Slab::default(),
             deadlines: Deadlines::default(),
             settings: None,
+            returned: 0,
             hand: 0,
         }
     }
@@ -100,18 +101,17 @@ impl Shard {
             id,
             record,
             deadline: NO_DEADLINE,
-            used: false,
         });
         self.index.insert(lower(hash), at);
         self.schedule(at);
     }
 
-    /// Adds a session that is not there yet in the place of another, and returns that one's record.
+    /// Adds a session that is not there yet in the place of one that has not come back, and returns
+    /// that one's record.
     pub(crate) fn supplant(&mut self, at: u32, hash: u64, id: SessionId, record: Record) -> Record {
         self.index.remove(self.hash_of(at), at);
         let slot = self.slab.get_mut(at);
         slot.id = id;
-        slot.used = false;
         let old = std::mem::replace(&mut slot.record, record);
         self.index.insert(lower(hash), at);
         self.schedule(at);
@@ -122,7 +122,6 @@ impl Shard {
     pub(crate) fn overwrite(&mut self, at: u32, record: Record) -> Record {
         let old = std::mem::replace(&mut self.slab.get_mut(at).record, record);
         self.end_moved(at, end(&old));
-        self.mark_used(at);
         old
     }
 
@@ -131,16 +130,42 @@ impl Shard {
         let before = self.end_of(at);
         self.slab.get_mut(at).record.touch(cookie, end);
         self.end_moved(at, before);
-        self.mark_used(at);
     }
 
-    /// Notes that a session was used, for [`victim`](Self::victim).
-    pub(crate) fn mark_used(&mut self, at: u32) {
-        self.slab.get_mut(at).used = true;
+    /// Notes that somebody has come back to a session, which is never evicted from then on, and says
+    /// where it is now.
+    pub(crate) fn keep(&mut self, at: u32) -> u32 {
+        if at < self.returned {
+            return at;
+        }
+        let kept = self.returned;
+        self.swap(at, kept);
+        self.returned += 1;
+        kept
     }
 
-    /// Takes a session out. Another one may have its place afterwards.
-    pub(crate) fn remove(&mut self, at: u32) -> Record {
+    fn swap(&mut self, one: u32, other: u32) {
+        if one == other {
+            return;
+        }
+        self.index
+            .swap((self.hash_of(one), one), (self.hash_of(other), other));
+        self.slab.swap(one, other);
+        for at in [one, other] {
+            let deadline = self.slab.get(at).deadline;
+            if deadline != NO_DEADLINE {
+                self.deadlines.slot_moved(deadline, at);
+            }
+        }
+    }
+
+    /// Takes a session out. Others may have its place and the next ones afterwards.
+    pub(crate) fn remove(&mut self, mut at: u32) -> Record {
+        if at < self.returned {
+            self.returned -= 1;
+            self.swap(at, self.returned);
+            at = self.returned;
+        }
         let deadline = self.slab.get(at).deadline;
         if deadline != NO_DEADLINE {
             self.deadlines.remove(deadline, &mut self.slab);
@@ -224,21 +249,20 @@ impl Shard {
         Due::Pending
     }
 
-    /// The session to evict when another one needs its place: the next one that was not used since
-    /// the last time round, or has expired.
-    pub(crate) fn victim(&mut self, now: i64) -> Option<u32> {
-        let len = u32::try_from(self.len()).ok().filter(|&len| len > 0)?;
-        let mut spared = 0;
-        loop {
-            let at = self.hand % len;
-            self.hand = at + 1;
-            let slot = self.slab.get_mut(at);
-            let used = std::mem::take(&mut slot.used);
-            if !used || has_expired(&slot.record, now) || spared == MOST_SPARED {
-                return Some(at);
-            }
-            spared += 1;
+    /// The session to evict when another one needs its place: of those that have not come back, the
+    /// next one in turn.
+    pub(crate) fn victim(&mut self) -> Option<u32> {
+        let len = u32::try_from(self.len()).expect("a slot's number");
+        if self.returned == len {
+            return None;
         }
+        let at = if (self.returned..len).contains(&self.hand) {
+            self.hand
+        } else {
+            self.returned
+        };
+        self.hand = at + 1;
+        Some(at)
     }
 }
 

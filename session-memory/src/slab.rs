@@ -16,8 +16,6 @@ pub(crate) struct Slot {
     pub(crate) record: Record,
     /// Its place among the shard's deadlines, or [`NO_DEADLINE`].
     pub(crate) deadline: u32,
-    /// Whether it was used since it was last considered for eviction.
-    pub(crate) used: bool,
 }
 
 /// A vector in chunks. Removing moves the last slot into the hole, so that memory follows the
@@ -78,6 +76,13 @@ impl Slab {
         removed.expect("a slot in use")
     }
 
+    /// Lets two different slots change places.
+    pub(crate) fn swap(&mut self, one: u32, other: u32) {
+        let moved = self.place(one as usize).take();
+        let back = std::mem::replace(self.place(other as usize), moved);
+        *self.place(one as usize) = back;
+    }
+
     fn place(&mut self, at: usize) -> &mut Option<Slot> {
         &mut self.chunks[at / CHUNK][at % CHUNK]
     }
@@ -93,7 +98,6 @@ mod tests {
             id: SessionId::new(id.to_string()).unwrap(),
             record: Record::new(SessionCookie::new(), &Data::new()),
             deadline: NO_DEADLINE,
-            used: false,
         }
     }
 
@@ -109,6 +113,9 @@ mod tests {
         }
         assert_eq!(slab.swap_remove(1).id.as_str(), "1");
         assert_eq!(ids(&slab), ["0", "3", "2"]);
+        slab.swap(0, 2);
+        assert_eq!(ids(&slab), ["2", "3", "0"]);
+        slab.swap(2, 0);
         assert_eq!(slab.swap_remove(2).id.as_str(), "2");
         assert_eq!(ids(&slab), ["0", "3"]);
     }

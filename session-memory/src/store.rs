@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use session_core::{
-    Capabilities, Created, Record, Renewal, Renewed, Replaced, Result, SessionCookie, SessionId,
-    Store, StoreStream, Swept, Touched,
+    Capabilities, Created, Error, ErrorKind, Record, Renewal, Renewed, Replaced, Result,
+    SessionCookie, SessionId, Store, StoreStream, Swept, Touched,
 };
 
-use crate::sessions::Sessions;
+use crate::builder::DAY;
+use crate::sessions::{Full, Sessions};
 use crate::walk::Walk;
 use crate::{MemoryStoreBuilder, Sweeper};
 
 /// A session store in the memory of this process.
 ///
 /// Clones are handles on the same sessions. Its operations never wait for anything but a short
-/// lock on one of the store's shards, and none of them fails.
+/// lock on one of the store's shards, and none of them fails but for want of [room](#eviction).
 ///
 /// # Expiry
 ///
@@ -23,23 +24,35 @@ use crate::{MemoryStoreBuilder, Sweeper};
 /// back by a [`sweeper`](Self::sweeper), by [`sweep`](Store::sweep), or by other operations on its
 /// shard, each of which removes up to two expired sessions on its way.
 ///
+/// A session whose cookie ends with the browser ends [a day](MemoryStoreBuilder::ttl) after it was
+/// last written or touched.
+///
 /// # Eviction
 ///
-/// With [`max_sessions`](MemoryStoreBuilder::max_sessions) the store never holds more than that
-/// many, expired ones whose memory was not given back yet included. A new session that finds no
-/// place takes that of another one in its shard. A hand goes round the shard for this ("clock", or
-/// second chance): a session that was read, touched or written again since the hand last passed it
-/// is spared once, and the first one that was not, or has expired, goes. When 64 in a row were
-/// spared, the next one goes in any case, so that no write takes long. No session is evicted by its
-/// own write. Where the shard is empty, a session of another shard goes.
+/// The store never holds more than [`max_sessions`](MemoryStoreBuilder::max_sessions) sessions, by
+/// default 100,000, expired ones whose memory was not given back yet included. What holds at that
+/// bound:
+///
+/// - **A session that has come back is never evicted**: once it was read or touched after it was
+///   made, it stays until it ends. A visitor's has, with the second request.
+/// - A new session takes the place of one that nobody has come back to, of its own shard if there is
+///   one there, each in turn. Crawlers and scripts that never send a cookie again leave only such.
+/// - Where every session has come back, a new one is refused: `set` and `create` fail with
+///   [`ErrorKind::Unavailable`], which is a 503. This includes a change of an id, as at a sign-in:
+///   the old session goes only after the new one was stored. Those that are there can be read, changed,
+///   extended and destroyed as ever. It takes as many visitors who come back, or one who plays them
+///   all: how fast somebody may make sessions is for a limit on requests to say.
+///
+/// An empty session takes about 250 bytes, all others that and their data.
 #[derive(Clone)]
 pub struct MemoryStore {
     sessions: Arc<Sessions>,
 }
 
 impl MemoryStore {
-    /// What the store can do: everything but what takes a server or a disk.
+    /// What the store can do with its default options: everything but what takes a server or a disk.
     pub const CAPABILITIES: Capabilities = Capabilities::NONE
+        .with_default_ttl(Some(DAY))
         .with_touch()
         .with_get_and_touch()
         .with_length()
@@ -106,8 +119,9 @@ impl Store for MemoryStore {
     }
 
     async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
-        self.sessions.set(id, record);
-        Ok(())
+        self.sessions
+            .set(id, record)
+            .map_err(|full| refused("set", full))
     }
 
     async fn destroy(&self, id: &SessionId) -> Result<()> {
@@ -116,7 +130,7 @@ impl Store for MemoryStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Self::CAPABILITIES.with_default_ttl(self.sessions.default_ttl())
+        Self::CAPABILITIES.with_default_ttl(self.sessions.ttl())
     }
 
     async fn length(&self) -> Result<u64> {
@@ -141,7 +155,9 @@ impl Store for MemoryStore {
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
-        Ok(self.sessions.create(id, record))
+        self.sessions
+            .create(id, record)
+            .map_err(|full| refused("create", full))
     }
 
     async fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
@@ -164,4 +180,12 @@ impl Store for MemoryStore {
     async fn sweep(&self, limit: usize) -> Result<Swept> {
         Ok(self.sessions.sweep(limit))
     }
+}
+
+fn refused(operation: &'static str, full: Full) -> Error {
+    Error::new(ErrorKind::Unavailable, operation).with_message(format!(
+        "the memory store holds its {} sessions, and all of them are in use; max_sessions sets how \
+         many there may be",
+        full.max_sessions
+    ))
 }

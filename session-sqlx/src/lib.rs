@@ -31,7 +31,7 @@ mod walk;
 pub use builder::SqlxStoreBuilder;
 pub use schema::{Database, Schema};
 pub use store::SqlxStore;
-pub use sweeper::Sweeper;
+pub use sweeper::SweepTask;
 pub use target::Target;
 
 /// A store on the database of a URL, with the default options; see [`SqlxStoreBuilder::connect`].

@@ -14,7 +14,7 @@ use crate::driver::{Answer, Backend, Row, Values};
 use crate::failure::Failure;
 use crate::layout::Layout;
 use crate::statements::Statements;
-use crate::sweeper::Sweeper;
+use crate::sweeper::SweepTask;
 use crate::template::Statement;
 use crate::walk::Walk;
 use crate::{Database, SqlxStoreBuilder};
@@ -188,8 +188,8 @@ impl SqlxStore {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub fn sweeper(&self, interval: Duration) -> Sweeper {
-        Sweeper::start(Arc::downgrade(&self.0), interval)
+    pub fn sweeper(&self, interval: Duration) -> SweepTask {
+        SweepTask::start(Arc::downgrade(&self.0), interval)
     }
 
     pub(crate) async fn ask(

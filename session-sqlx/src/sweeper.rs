@@ -17,9 +17,9 @@ const BATCH: usize = 1_000;
 /// alive, and ends with it.
 #[derive(Debug)]
 #[must_use = "the sweeper stops when its handle is dropped"]
-pub struct Sweeper(JoinHandle<()>);
+pub struct SweepTask(JoinHandle<()>);
 
-impl Sweeper {
+impl SweepTask {
     pub(crate) fn start(store: Weak<Inner>, every: Duration) -> Self {
         Self(tokio::spawn(async move {
             // Two turns are never at the same time, and a late one is not made up for.
@@ -43,7 +43,7 @@ async fn turn(store: &SqlxStore) -> session_core::Result<()> {
     Ok(())
 }
 
-impl Drop for Sweeper {
+impl Drop for SweepTask {
     fn drop(&mut self) {
         self.0.abort();
     }

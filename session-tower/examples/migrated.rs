@@ -39,7 +39,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cookie = CookieOptions::new()
         .max_age(Duration::from_secs(3600))
         .same_site(SameSite::Lax);
-    let sessions = SessionLayer::new(SessionOptions::new(store, secrets).cookie(cookie))?;
+    let options = SessionOptions::new(store, secrets)
+        .cookie(cookie)
+        .rolling(true);
+    let sessions = SessionLayer::new(options)?;
     let app = Router::new()
         .route("/", get(home))
         .route("/login/{user}", post(login))

@@ -4,15 +4,27 @@ use std::fmt;
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
-use http::StatusCode;
 use http::request::Parts;
-use session_core::Error;
+use session_core::{Error, ErrorKind};
 
-use crate::{Session, SessionHandle};
+use crate::{Session, SessionFailure, SessionHandle, failure};
 
-/// Why a handler did not get its session, or could not use it.
+/// Why a handler did not get its session, or could not use it: the error for handlers to return.
 ///
-/// A handler may return it, too: the errors of a session's methods turn into it with `?`.
+/// The errors of a session's methods turn into it with `?`:
+///
+/// ```
+/// use session_tower::{Session, SessionRejection};
+///
+/// async fn logout(session: Session) -> Result<&'static str, SessionRejection> {
+///     session.destroy().await?;
+///     Ok("bye")
+/// }
+/// # let app: axum::Router = axum::Router::new().route("/logout", axum::routing::post(logout));
+/// ```
+///
+/// Its response has the status below and says no more than that; the reason is in the log, and as a
+/// [`SessionFailure`] in the response's extensions.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SessionRejection {
@@ -53,16 +65,27 @@ impl std::error::Error for SessionRejection {
     }
 }
 
+impl From<SessionRejection> for Error {
+    fn from(rejection: SessionRejection) -> Self {
+        match rejection {
+            SessionRejection::Failed(error) => error,
+            SessionRejection::NoSession => Self::new(ErrorKind::Unavailable, "extract"),
+            SessionRejection::NoLayer => {
+                Self::new(ErrorKind::Config, "extract").with_message(rejection.to_string())
+            }
+        }
+    }
+}
+
 impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
-        let status = match &self {
-            Self::NoLayer => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::NoSession => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Failed(error) => error.status(),
-        };
-        tracing::error!(error = %self, "a handler failed because of its session");
+        let error = Error::from(self);
+        failure::log(&error);
+        let status = error.status();
         // What went wrong is for the log; the reason phrase is enough for a visitor.
-        (status, status.canonical_reason().unwrap_or_default()).into_response()
+        let mut response = (status, status.canonical_reason().unwrap_or_default()).into_response();
+        response.extensions_mut().insert(SessionFailure::new(error));
+        response
     }
 }
 

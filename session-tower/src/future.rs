@@ -5,8 +5,11 @@ use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use session_core::{Error, Exchange, Outcome, Result, Unfinished};
+use session_core::{Exchange, Outcome, Result, Unfinished};
 use tower_service::Service;
+
+use crate::failure::failed;
+use crate::{EmptyResponse, ErrorResponse, SessionLayer};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -14,12 +17,14 @@ pin_project! {
     /// The future of [`SessionService`](crate::SessionService): load, handle, finish.
     ///
     /// Only the steps that ask the store allocate.
-    pub struct ResponseFuture<S, B, R>
+    pub struct ResponseFuture<S, B, R, F = EmptyResponse>
     where
         S: Service<Request<B>, Response = Response<R>>,
     {
         #[pin]
         step: Step<S, B, R, S::Future>,
+        on_error: F,
+        save_on_server_error: bool,
     }
 }
 
@@ -32,37 +37,50 @@ pin_project! {
     }
 }
 
-impl<S, B, R> ResponseFuture<S, B, R>
+impl<S, B, R, F> ResponseFuture<S, B, R, F>
 where
     S: Service<Request<B>, Response = Response<R>>,
+    F: Clone,
 {
-    pub(crate) fn load(exchange: Exchange, service: S, request: Request<B>) -> Self {
+    pub(crate) fn load(
+        layer: &SessionLayer<F>,
+        exchange: Exchange,
+        service: S,
+        request: Request<B>,
+    ) -> Self {
         let loading = exchange.clone();
         let load = Box::pin(async move { loading.load().await });
-        Self {
-            step: Step::Load {
-                load,
-                next: Some((exchange, service, request)),
-            },
-        }
+        let next = Some((exchange, service, request));
+        Self::new(layer, Step::Load { load, next })
     }
 
-    pub(crate) fn handle(exchange: Option<Exchange>, response: S::Future) -> Self {
+    pub(crate) fn handle(
+        layer: &SessionLayer<F>,
+        exchange: Option<Exchange>,
+        response: S::Future,
+    ) -> Self {
+        Self::new(layer, Step::Handle { response, exchange })
+    }
+
+    fn new(layer: &SessionLayer<F>, step: Step<S, B, R, S::Future>) -> Self {
         Self {
-            step: Step::Handle { response, exchange },
+            step,
+            on_error: layer.on_error.clone(),
+            save_on_server_error: layer.save_on_server_error,
         }
     }
 }
 
-impl<S, B, R> Future for ResponseFuture<S, B, R>
+impl<S, B, R, F> Future for ResponseFuture<S, B, R, F>
 where
     S: Service<Request<B>, Response = Response<R>>,
-    R: Default,
+    F: ErrorResponse<R>,
 {
     type Output = Result<Response<R>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut step = self.project().step;
+        let this = self.project();
+        let mut step = this.step;
         loop {
             let next = match step.as_mut().project() {
                 StepProj::Load { load, next } => {
@@ -70,7 +88,7 @@ where
                     let (exchange, mut service, request) =
                         next.take().expect("polled after completion");
                     if let Err(error) = loaded {
-                        return Poll::Ready(Ok(failure(&error)));
+                        return Poll::Ready(Ok(failed(this.on_error, error)));
                     }
                     let response = service.call(request);
                     Step::Handle {
@@ -90,9 +108,16 @@ where
                         outcome.apply(response.headers_mut());
                         return Poll::Ready(Ok(response));
                     }
-                    let finish = Box::pin(async move { exchange.finish().await });
+                    let saves = *this.save_on_server_error || !response.status().is_server_error();
+                    let finish = async move {
+                        if saves {
+                            exchange.finish().await
+                        } else {
+                            exchange.abandon().await
+                        }
+                    };
                     Step::Finish {
-                        finish,
+                        finish: Box::pin(finish),
                         response: Some(response),
                     }
                 }
@@ -105,7 +130,7 @@ where
                             response
                         }
                         Err(Unfinished { error, outcome }) => {
-                            let mut response = failure(&error);
+                            let mut response = failed(this.on_error, error);
                             outcome.apply(response.headers_mut());
                             response
                         }
@@ -117,15 +142,7 @@ where
     }
 }
 
-/// The response to a request whose session could not be loaded or saved.
-fn failure<R: Default>(error: &Error) -> Response<R> {
-    tracing::error!(%error, "the request failed because of its session");
-    let mut response = Response::new(R::default());
-    *response.status_mut() = error.status();
-    response
-}
-
-impl<S, B, R> fmt::Debug for ResponseFuture<S, B, R>
+impl<S, B, R, F> fmt::Debug for ResponseFuture<S, B, R, F>
 where
     S: Service<Request<B>, Response = Response<R>>,
 {

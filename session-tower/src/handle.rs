@@ -60,17 +60,27 @@ impl SessionHandle {
     }
 }
 
-/// A visitor's session, and with the feature `axum` its extractor.
+/// A visitor's session, as handlers get it: with the feature `axum` it is an extractor.
 ///
-/// Everything is on [`session_core::Session`], to which this dereferences.
+/// It dereferences to [`session_core::Session`], which has all the methods (further down on this page)
+/// and is the same in every framework; this one is a name of our own for axum's traits to be on.
+///
+/// In an axum handler, [`SessionRejection`](crate::SessionRejection) is the error that all of them turn
+/// into with `?`:
 ///
 /// ```
-/// use session_tower::Session;
+/// # #[cfg(feature = "axum")] {
+/// use axum::Router;
+/// use axum::routing::get;
+/// use session_tower::{Session, SessionRejection};
 ///
-/// async fn views(session: Session) -> Result<String, session_tower::Error> {
+/// async fn views(session: Session) -> Result<String, SessionRejection> {
 ///     let views = session.update("views", |views: Option<u32>| views.unwrap_or(0) + 1)?;
 ///     Ok(format!("views: {views}"))
 /// }
+///
+/// let app: Router = Router::new().route("/", get(views));
+/// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Session(pub session_core::Session);

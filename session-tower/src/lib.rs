@@ -3,6 +3,8 @@
 
 #[cfg(feature = "axum")]
 mod extract;
+mod failure;
+mod finish;
 mod future;
 mod handle;
 mod layer;
@@ -10,6 +12,8 @@ mod service;
 
 #[cfg(feature = "axum")]
 pub use extract::SessionRejection;
+pub use failure::{EmptyResponse, ErrorResponse, SessionFailure};
+pub use finish::{FinishingFuture, FinishingLayer, FinishingService};
 pub use future::ResponseFuture;
 pub use handle::{Session, SessionHandle};
 pub use layer::SessionLayer;

@@ -2,35 +2,36 @@ use std::task::{Context, Poll};
 
 use http::uri::Scheme;
 use http::{Request, Response, Uri, Version};
-use session_core::{Connection, Exchange, Lifecycle, RequestHead};
+use session_core::{Connection, Exchange, RequestHead};
 use tower_service::Service;
 
-use crate::{ResponseFuture, SessionHandle};
+use crate::{EmptyResponse, ErrorResponse, ResponseFuture, SessionHandle, SessionLayer};
 
 /// The service that [`SessionLayer`](crate::SessionLayer) makes.
 ///
 /// The response is released after the store has answered, so that the client's next request finds
-/// what this one wrote. If the store fails, the response is an empty one with the
-/// [status](session_core::Error::status) of the error. If the inner service fails, its error is
-/// passed on, and the session stays as it was.
+/// what this one wrote. If the store fails, the response is the one that
+/// [`on_error`](SessionLayer::on_error) makes. If the inner service fails, its error is passed on,
+/// and the session stays as it was.
 #[derive(Clone, Debug)]
-pub struct SessionService<S> {
+pub struct SessionService<S, F = EmptyResponse> {
     inner: S,
-    lifecycle: Lifecycle,
+    layer: SessionLayer<F>,
 }
 
-impl<S> SessionService<S> {
-    pub(crate) fn new(inner: S, lifecycle: Lifecycle) -> Self {
-        Self { inner, lifecycle }
+impl<S, F> SessionService<S, F> {
+    pub(crate) fn new(inner: S, layer: SessionLayer<F>) -> Self {
+        Self { inner, layer }
     }
 
     fn begin<B>(&self, request: &mut Request<B>) -> Option<Exchange> {
+        let lifecycle = self.layer.lifecycle();
         let outer = request.extensions().get::<SessionHandle>();
-        if outer.is_some_and(|outer| outer.named(self.lifecycle.name()).is_some()) {
+        if outer.is_some_and(|outer| outer.named(lifecycle.name()).is_some()) {
             return None;
         }
         let outer = outer.cloned();
-        let exchange = self.lifecycle.begin(&RequestHead {
+        let exchange = lifecycle.begin(&RequestHead {
             method: request.method(),
             uri: original_uri(request),
             headers: request.headers(),
@@ -66,14 +67,14 @@ fn connection<B>(request: &Request<B>) -> Connection {
     }
 }
 
-impl<S, B, R> Service<Request<B>> for SessionService<S>
+impl<S, B, R, F> Service<Request<B>> for SessionService<S, F>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
-    R: Default,
+    F: ErrorResponse<R> + Clone,
 {
     type Response = Response<R>;
     type Error = S::Error;
-    type Future = ResponseFuture<S, B, R>;
+    type Future = ResponseFuture<S, B, R, F>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -85,9 +86,9 @@ where
                 // The service that was polled ready goes along; a clone takes its place.
                 let clone = self.inner.clone();
                 let service = std::mem::replace(&mut self.inner, clone);
-                ResponseFuture::load(exchange, service, request)
+                ResponseFuture::load(&self.layer, exchange, service, request)
             }
-            exchange => ResponseFuture::handle(exchange, self.inner.call(request)),
+            exchange => ResponseFuture::handle(&self.layer, exchange, self.inner.call(request)),
         }
     }
 }

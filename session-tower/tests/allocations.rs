@@ -82,4 +82,11 @@ fn a_request_allocates_no_more_than_it_did() {
     // Three of each are the first entry in the request's extensions, where a server has one
     // already; two more of a write are the first entry in the response's headers, and one makes its cookie fit.
     assert_eq!(counts, [4, 10, 18, 4]);
+
+    let secrets = Secrets::new("keyboard cat").expect("a secret");
+    let options = SessionOptions::new(MemoryStore::new(), secrets);
+    let sessions = SessionLayer::new(options).expect("good options");
+    let mut finishing = sessions.finish_on(drop).layer(service_fn(act));
+    let untouched = allocations(&mut finishing, "/untouched", None) - bare;
+    assert_eq!(untouched, counts[0] + 1, "the box to hand over");
 }

@@ -307,7 +307,8 @@ impl SessionOptions {
     }
 
     /// Whether every response to a request with a session sets the cookie again, so that its
-    /// expiry moves in the browser, too.
+    /// expiry moves in the browser, too. Set it with a [`max_age`](CookieOptions::max_age), unless
+    /// visitors who only read are to be signed out when that has passed.
     pub fn rolling(mut self, rolling: bool) -> Self {
         self.rolling = rolling;
         self

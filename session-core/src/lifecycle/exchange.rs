@@ -457,6 +457,51 @@ impl Exchange {
             edits_dropped: has_lost_edits(state),
         }
     }
+
+    /// Ends the exchange as [`finish`](Self::finish) does, but without the edits that the handler
+    /// has not saved itself, a change of the id among them: for an application whose failed
+    /// requests are to leave no trace. A session that was destroyed or unset stays so.
+    ///
+    /// # Errors
+    ///
+    /// As [`finish`](Self::finish).
+    pub async fn abandon(&self) -> Result<Outcome, Unfinished> {
+        let shared = &*self.0;
+        let io = shared.io.lock().await;
+        let Some(plan) = self.drop_edits() else {
+            drop(io);
+            return self.finish().await;
+        };
+        let discarded = shared.discard().await;
+        let mut state = shared.state();
+        state.finished = true;
+        let error = match discarded.and_then(|()| self.cookies(&mut state, plan)) {
+            Ok(cookies) => return Ok(self.outcome(&state, cookies)),
+            Err(error) => error,
+        };
+        let outcome = self.outcome(&state, Cookies::new());
+        Err(Unfinished { error, outcome })
+    }
+
+    /// Goes back to what is stored. Where this request has stored nothing under the id that it
+    /// would end with, that is the end of it: what to tell the browser then.
+    fn drop_edits(&self) -> Option<Plan> {
+        let state = &mut *self.0.state();
+        if state.finished {
+            return None;
+        }
+        match state.phase {
+            Phase::NotLoaded => return Some(NOTHING),
+            Phase::Live if state.is_new() && !state.has_written() => {
+                // A session whose id was to change stays the browser's.
+                let ended = state.has_destroyed && state.retired().is_none();
+                return Some(if ended { REMOVE } else { NOTHING });
+            }
+            Phase::Live | Phase::Moved => state.forget_edits(),
+            _ => {}
+        }
+        None
+    }
 }
 
 const NOTHING: Plan = Plan {

@@ -35,14 +35,18 @@ use write::{How, Written};
 /// the other request saved (see [`OnConflict`](crate::OnConflict)). Use [`update`](Self::update)
 /// for a value that depends on the old one.
 ///
+/// A web framework's handler gets it from its adapter, whose own type of this name dereferences to
+/// this one (`session_tower::Session`, for example, which comes with an error that axum can answer
+/// with). What takes a reference works with either:
+///
 /// ```
-/// # use session_core::{Result, Session};
-/// # async fn handler(session: Session) -> Result<()> {
-/// let views = session.update("views", |views: Option<u32>| views.unwrap_or(0) + 1)?;
-/// session.insert("user", "alice")?;
-/// let user: Option<String> = session.get("user")?;
-/// # Ok(())
-/// # }
+/// use session_core::{Result, Session};
+///
+/// fn visit(session: &Session) -> Result<String> {
+///     let views = session.update("views", |views: Option<u32>| views.unwrap_or(0) + 1)?;
+///     let user: Option<String> = session.get("user")?;
+///     Ok(format!("{views} views by {}", user.as_deref().unwrap_or("nobody")))
+/// }
 /// ```
 ///
 /// Outside of a request, or after its response has been sent, nothing is saved by itself:
@@ -252,9 +256,11 @@ impl Session {
         self.0.state().cookie.max_age(self.now())
     }
 
-    /// Lets this visitor's session end after `max_age`, counted from the last request; `None`
-    /// makes its cookie end with the browser. Zero ends a stored session with this request; a new
-    /// one with a max age below a second is refused when it is to be stored.
+    /// Lets this visitor's session end after `max_age`, counted from the last request (in the
+    /// browser, from the last one that sent the cookie: see
+    /// [`CookieOptions::max_age`](crate::CookieOptions::max_age)); `None` makes its cookie end with
+    /// the browser. Zero ends a stored session with this request; a new one with a max age below a
+    /// second is refused when it is to be stored.
     pub fn set_max_age(&self, max_age: Option<Duration>) {
         let now = self.now();
         self.update_cookie(|cookie| cookie.set_max_age(max_age, now));
@@ -540,6 +546,10 @@ impl Session {
     /// It is the session that ends, not a row: if another request has changed its id meanwhile and
     /// kept its data, it ends under the new id. So does every other session of which the request
     /// has shown a cookie. (On stores with [`replace`](crate::Capabilities::replace).)
+    ///
+    /// Servers drop a handler whose client hangs up, and then nothing behind the `await` it stands
+    /// at happens: call this before what takes time, or let the adapter finish such requests
+    /// (`SessionLayer::finish_on` in `session-tower`).
     ///
     /// # Errors
     ///

@@ -420,6 +420,17 @@ impl State {
         self.version += 1;
     }
 
+    /// Goes back to what is stored.
+    pub(crate) fn forget_edits(&mut self) {
+        self.edits.forget_all();
+        self.data = None;
+        self.attempt = None;
+        self.version += 1;
+        if let Base::Stored(record) = &self.base {
+            self.cookie = record.cookie().clone();
+        }
+    }
+
     pub(crate) fn retired(&self) -> Option<&Retired> {
         self.id_change.as_ref()?.retired.as_ref()
     }

@@ -134,9 +134,6 @@ impl Shared {
         let mut conflicts = merges && self.config.contention.has_line(id);
         for _ in 0..MOST_TRIES {
             if conflicts {
-                if how.on_conflict == OnConflict::Fail {
-                    break;
-                }
                 let Some(left) = deadline.left() else { break };
                 if turn.is_none() {
                     *turn = Some(self.config.contention.turn(id, left).await?);
@@ -145,13 +142,17 @@ impl Shared {
                     return Err(self.gone("get"));
                 };
                 if Moved::read(&current).is_some() {
+                    // Decided here, the new session's data would be told to whoever has the old id.
+                    if how.decide.is_some() {
+                        return Err(self.gone("commit"));
+                    }
                     self.state().phase = Phase::Moved;
-                    return self.follow(current, how).await;
+                    return self.follow(current).await;
                 }
                 if !current.same_json(&old) {
-                    match merges {
-                        true => self.rebase(&current, epoch)?,
-                        false => self.overwrite(current.clone(), epoch),
+                    match how.on_conflict {
+                        OnConflict::Merge => self.rebase(&current, epoch)?,
+                        _ => self.overwrite(current.clone(), epoch),
                     }
                 }
                 old = current;
@@ -185,6 +186,7 @@ impl Shared {
                     return Err(self.gone("replace"));
                 }
                 Replaced::Conflict if !self.forget_attempt(epoch) => return Ok(Written::Stored),
+                Replaced::Conflict if how.on_conflict == OnConflict::Fail => break,
                 Replaced::Conflict => conflicts = true,
             }
         }
@@ -193,14 +195,7 @@ impl Shared {
 
     /// Sends this request's edits after a session whose id was changed meanwhile, of which `forward`
     /// is left. Nothing of what the new id holds comes back here: this request came with the old one.
-    async fn follow(&self, forward: Record, how: &How<'_, '_>) -> Result<Written> {
-        // Decided here, the new session's data would be told to whoever has the old id.
-        if how.decide.is_some() {
-            return Err(self.gone("commit"));
-        }
-        if how.on_conflict == OnConflict::Fail {
-            return Err(Error::new(ErrorKind::Conflict, "save"));
-        }
+    async fn follow(&self, forward: Record) -> Result<Written> {
         let store = self.config.store();
         let edits = self.state().edits().clone();
         let mut written = None;

@@ -6,6 +6,7 @@ impl Shard {
     /// Everything that must hold between two operations.
     fn check(&self) {
         assert_eq!(self.index.len(), self.len());
+        assert!(self.returned as usize <= self.len());
         for (at, slot) in (0..).zip(self.slab.iter()) {
             let found = self.find(self.hasher.hash_one(&slot.id), &slot.id);
             assert_eq!(found, Some(at));
@@ -58,14 +59,19 @@ fn index_slots_and_deadlines_agree() {
         let length = i64::try_from(below(600)).unwrap();
         let end = if below(9) == 0 { -1 } else { now + 1 + length };
         match shard.find(hash, &id) {
-            None if growing && shard.len() > 150 => {
-                let victim = shard.victim(now).unwrap();
-                drop(shard.supplant(victim, hash, id, record(end)));
-            }
+            None if growing && shard.len() > 150 => match shard.victim() {
+                Some(victim) => drop(shard.supplant(victim, hash, id, record(end))),
+                None => drop(shard.remove(0)),
+            },
             None if growing => shard.insert(hash, id, record(end)),
             None => {}
-            Some(at) if growing || below(4) == 0 => match below(2) {
+            Some(at) if growing || below(4) == 0 => match below(3) {
                 0 => drop(shard.overwrite(at, record(end))),
+                1 => {
+                    let at = shard.keep(at);
+                    assert_eq!(shard.find(hash, &id), Some(at));
+                    assert!(at < shard.returned);
+                }
                 _ => {
                     let touched = record(end);
                     shard.touch(at, touched.cookie(), touched.stored_expires());
@@ -86,7 +92,7 @@ fn index_slots_and_deadlines_agree() {
         shard.check();
         most = most.max(shard.len());
     }
-    assert_eq!(most, 151);
+    assert!(most >= 151, "{most}");
 }
 
 #[test]
@@ -105,22 +111,39 @@ fn a_shard_that_empties_shrinks() {
 }
 
 #[test]
-fn the_hand_spares_sessions_in_use_but_not_for_ever() {
+fn the_hand_goes_round_those_that_have_not_come_back() {
     let hasher = RandomState::default();
     let mut shard = Shard::new(hasher.clone());
-    assert_eq!(shard.victim(0), None);
-    for number in 0..100 {
+    assert_eq!(shard.victim(), None);
+    let find = |shard: &Shard, number| {
+        let id = id(number);
+        shard.find(hasher.hash_one(&id), &id).expect("it is there")
+    };
+    for number in 0..5 {
         let id = id(number);
         shard.insert(hasher.hash_one(&id), id, record(-1));
     }
-    (0..3).for_each(|at| shard.mark_used(at));
-    assert_eq!([shard.victim(0), shard.victim(0)], [Some(3), Some(4)]);
-    (0..100).for_each(|at| shard.mark_used(at));
-    assert_eq!(shard.victim(0), Some(5 + 64), "after 64 that were spared");
-    shard.slab.get_mut(80).record = record(1);
-    assert_eq!(shard.victim(1), Some(80), "it has expired");
-    while shard.len() > 1 {
-        shard.remove(0);
+    for number in [3, 0, 3] {
+        let at = find(&shard, number);
+        shard.keep(at);
     }
-    assert_eq!(shard.victim(0), Some(0));
+    let mut victims: Vec<_> = (0..6).map(|_| shard.victim().expect("three")).collect();
+    assert_eq!(victims, [2, 3, 4, 2, 3, 4]);
+    victims.truncate(3);
+    assert!(
+        [0, 3]
+            .iter()
+            .all(|&kept| !victims.contains(&find(&shard, kept)))
+    );
+
+    // One of each goes: the others stay what they are.
+    drop(shard.remove(find(&shard, 3)));
+    drop(shard.remove(find(&shard, 4)));
+    shard.check();
+    assert_eq!((find(&shard, 0), shard.returned, shard.len()), (0, 1, 3));
+    for number in [1, 2] {
+        let at = find(&shard, number);
+        shard.keep(at);
+    }
+    assert_eq!(shard.victim(), None);
 }

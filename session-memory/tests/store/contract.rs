@@ -88,7 +88,7 @@ fn touch_moves_the_expiry_and_nothing_else() {
 
 #[test]
 fn touch_can_shorten_and_remove_the_expiry() {
-    let (store, clock) = store();
+    let (store, clock) = build(|builder| builder.ttl(None));
     for name in ["short", "none", "past"] {
         set(&store, name, &record(name, Some(start() + 10 * SECOND)));
     }
@@ -178,7 +178,7 @@ fn clear_removes_everything_and_the_store_goes_on() {
 
 #[test]
 fn every_capability_is_declared() {
-    let (store, _) = build(|builder| builder.default_ttl(SECOND));
+    let (store, _) = build(|builder| builder.ttl(SECOND));
     let capabilities = store.capabilities();
     assert!(capabilities.touch && capabilities.create && capabilities.replace);
     assert!(capabilities.length && capabilities.clear && capabilities.all && capabilities.sweep);

@@ -1,6 +1,6 @@
 use crate::*;
 use futures_util::TryStreamExt;
-use session_core::{Created, Touched};
+use session_core::{Created, ErrorKind, Renewal, Touched};
 
 /// The live sessions in order, without using any.
 fn names(store: &MemoryStore) -> String {
@@ -11,36 +11,117 @@ fn names(store: &MemoryStore) -> String {
 }
 
 #[test]
-fn a_session_in_use_is_spared_once_in_each_round() {
-    let (store, _) = build(|builder| builder.max_sessions(4));
-    for name in ["a", "b", "c", "d"] {
+fn a_session_that_has_come_back_is_never_evicted() {
+    let (store, _) = build(|builder| builder.max_sessions(6).shards(1));
+    for name in ["a", "b", "c", "d", "e", "f"] {
         set(&store, name, &record(name, None));
     }
-    // Read, touched, written: only "c" was not used.
+    // Read, touched, read and touched; to write it again, as its own request may, is no return.
     assert!(get(&store, "a").is_some());
-    let touched = ready(store.touch(&id("b"), &cookie(None))).unwrap();
+    let touched = ready(store.touch(&id("c"), &cookie(None))).unwrap();
     assert_eq!(touched, Touched::Touched);
-    set(&store, "d", &record("d", None));
+    let renewal = Renewal::new(None, start());
+    assert!(
+        ready(store.get_and_touch(&id("e"), &renewal))
+            .unwrap()
+            .is_some()
+    );
+    set(&store, "f", &record("written again", None));
+    assert!(ready(store.all().try_collect::<Vec<_>>()).unwrap().len() == 6);
 
-    // The hand passes "a" and "b" and takes "c"; then it passes "d" and comes round to "a".
-    let created = ready(store.create(&id("e"), &record("e", None))).unwrap();
-    assert_eq!(created, Created::Created);
-    assert_eq!(names(&store), "abde");
-    set(&store, "f", &record("f", None));
-    assert_eq!(names(&store), "bdef");
+    for number in 0..100 {
+        let created = ready(store.create(&id(number), &record(number, None))).unwrap();
+        assert_eq!(created, Created::Created);
+        let left = names(&store);
+        assert!(
+            ["a", "c", "e"].iter().all(|name| left.contains(name)),
+            "{left}"
+        );
+        assert_eq!(length(&store), 6);
+        // The others go in turn: the three newest ones are there.
+        if number >= 2 {
+            let newest = [number - 2, number - 1, number];
+            assert!(
+                newest.iter().all(|new| left.contains(&new.to_string())),
+                "{left}"
+            );
+        }
+    }
 }
 
 #[test]
-fn an_expired_session_goes_before_a_live_one() {
+fn a_store_whose_sessions_have_all_come_back_refuses_new_ones() {
+    for shards in [1, 4] {
+        let (store, clock) = build(|builder| builder.max_sessions(8).shards(shards));
+        for number in 0..8 {
+            let end = (number == 3).then_some(start() + SECOND);
+            set(&store, number, &record(number, end));
+            assert!(get(&store, number).is_some());
+        }
+        let new = record("new", None);
+        for (method, refused) in [
+            ("set", ready(store.set(&id("new"), &new))),
+            ("create", ready(store.create(&id("new"), &new)).map(drop)),
+        ] {
+            let error = refused.unwrap_err();
+            assert_eq!(
+                (error.kind(), error.operation()),
+                (ErrorKind::Unavailable, method)
+            );
+            assert!(
+                error.to_string().contains("holds its 8 sessions"),
+                "{error}"
+            );
+        }
+        // Those that are there go on.
+        set(&store, 0, &record("changed", None));
+        assert_eq!(value(&get(&store, 0).unwrap()), "changed");
+        assert_eq!(length(&store), 8);
+
+        // There is room again when one has ended, or was destroyed.
+        clock.advance(SECOND);
+        set(&store, "new", &new);
+        assert!(get(&store, "new").is_some());
+        assert!(ready(store.set(&id("newer"), &new)).is_err());
+        ready(store.destroy(&id(5))).unwrap();
+        set(&store, "newer", &new);
+        assert_eq!(length(&store), 8);
+    }
+}
+
+#[test]
+fn an_expired_session_is_no_obstacle_wherever_it_is() {
     let (store, clock) = build(|builder| builder.max_sessions(4));
     for name in ["a", "b", "c", "d"] {
         let end = (name == "c").then_some(start() + SECOND);
         set(&store, name, &record(name, end));
+        assert!(get(&store, name).is_some());
     }
-    assert!(get(&store, "c").is_some());
     clock.advance(SECOND);
     set(&store, "e", &record("e", None));
     assert_eq!(names(&store), "abde");
+}
+
+/// Crawlers do not come back: by default they can fill 100,000 places, and no more.
+#[test]
+fn the_default_bound_holds_against_visitors_who_never_come_back() {
+    let (store, _) = store();
+    set(&store, "visitor", &record("cart", None));
+    assert!(get(&store, "visitor").is_some());
+    for number in 0..150_000 {
+        set(&store, number, &record("", None));
+    }
+    assert_eq!(length(&store), 100_000);
+    assert_eq!(value(&get(&store, "visitor").unwrap()), "cart");
+}
+
+#[test]
+fn a_store_may_be_without_a_bound() {
+    let (store, _) = build(|builder| builder.max_sessions(None).shards(1));
+    for number in 0..100_001 {
+        set(&store, number, &record("", None));
+    }
+    assert_eq!(length(&store), 100_001);
 }
 
 #[test]
@@ -65,7 +146,7 @@ fn the_bound_holds_for_any_number_of_shards_and_the_new_session_stays() {
         let (store, _) = build(|builder| builder.shards(shards).max_sessions(max));
         for number in 0..3 * max {
             set(&store, number, &record(number, None));
-            assert!(get(&store, number).is_some());
+            assert!(names(&store).contains(&number.to_string()));
             assert_eq!(stored(&store), max.min(number + 1));
         }
         assert_eq!(length(&store), max as u64);
@@ -95,13 +176,14 @@ fn room_that_was_given_back_is_used_before_anything_is_evicted() {
 }
 
 #[test]
-fn sessions_in_use_survive_a_flood_of_new_ones() {
+fn sessions_that_have_come_back_survive_a_flood_of_new_ones() {
     let (store, _) = build(|builder| builder.max_sessions(2_000));
     for number in 0..200 {
         set(&store, number, &record(number, None));
+        assert!(get(&store, number).is_some());
     }
     for flood in 1_000..20_000 {
         set(&store, flood, &record(flood, None));
-        assert!(get(&store, flood % 200).is_some(), "{flood}");
     }
+    assert!((0..200).all(|number| get(&store, number).is_some()));
 }

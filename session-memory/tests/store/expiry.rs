@@ -84,7 +84,7 @@ fn any_instant_can_be_an_end() {
 
 #[test]
 fn sessions_without_an_end_live_for_the_default_ttl_after_a_write_or_touch() {
-    let (store, clock) = build(|builder| builder.default_ttl(10 * SECOND));
+    let (store, clock) = build(|builder| builder.ttl(10 * SECOND));
     for name in ["written", "touched"] {
         set(&store, name, &record(name, None));
     }
@@ -108,9 +108,27 @@ fn sessions_without_an_end_live_for_the_default_ttl_after_a_write_or_touch() {
     clock.advance(MILLISECOND);
     assert_eq!(get(&store, "again"), None);
 
-    let (store, _) = build(|builder| builder.default_ttl(Duration::MAX));
+    let (store, _) = build(|builder| builder.ttl(Duration::MAX));
     set(&store, "a", &record("a", None));
     assert!(get(&store, "a").is_some());
+}
+
+#[test]
+fn sessions_without_an_end_last_a_day_unless_told_otherwise() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let (forgetful, clock) = store();
+    let (keeping, keeping_clock) = build(|builder| builder.ttl(None));
+    assert_eq!(forgetful.capabilities(), MemoryStore::CAPABILITIES);
+    assert_eq!(MemoryStore::CAPABILITIES.default_ttl, Some(DAY));
+    assert_eq!(keeping.capabilities().default_ttl, None);
+    for store in [&forgetful, &keeping] {
+        set(store, "a", &record("a", None));
+    }
+    clock.advance(DAY - MILLISECOND);
+    keeping_clock.advance(1_000 * DAY);
+    assert_eq!([length(&forgetful), length(&keeping)], [1, 1]);
+    clock.advance(MILLISECOND);
+    assert_eq!(length(&forgetful), 0);
 }
 
 #[test]

@@ -52,10 +52,7 @@ fn check(store: &MemoryStore, model: &Model, name: u32) {
 }
 
 fn run(seed: u64, shards: usize, default_ttl: Option<Duration>) {
-    let (store, clock) = build(|builder| match default_ttl {
-        Some(ttl) => builder.shards(shards).default_ttl(ttl),
-        None => builder.shards(shards),
-    });
+    let (store, clock) = build(|builder| builder.shards(shards).ttl(default_ttl));
     let mut model = Model {
         sessions: BTreeMap::new(),
         clock: clock.clone(),

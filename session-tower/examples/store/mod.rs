@@ -25,8 +25,6 @@ use session_tower::{Error, Store};
 pub(crate) const URLS: &str = "memory:, sled:DIRECTORY, redis://HOST:PORT, \
      postgres://USER:PASSWORD@HOST:PORT/DATABASE, mysql://USER:PASSWORD@HOST:PORT/DATABASE, \
      sqlite:PATH";
-/// Enough for an example, and an end to what a loop of requests without cookies can fill.
-const MAX_SESSIONS: usize = 100_000;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A store that is ready for use.
@@ -46,7 +44,7 @@ pub(crate) struct Opened {
 pub(crate) async fn open(url: &str) -> Result<Opened, String> {
     match url.split_once(':') {
         Some(("memory", "")) => {
-            let store = MemoryStore::builder().max_sessions(MAX_SESSIONS).build();
+            let store = MemoryStore::new();
             Ok(Opened {
                 _sweeper: Some(Box::new(store.sweeper(SWEEP_INTERVAL))),
                 store: Arc::new(store),

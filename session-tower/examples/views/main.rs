@@ -13,6 +13,7 @@ mod app;
 mod config;
 mod guard;
 mod page;
+mod proud;
 mod secret;
 #[path = "../store/mod.rs"]
 mod store;

@@ -26,6 +26,9 @@ pub(crate) struct View<'a> {
     pub(crate) set_cookie: &'a str,
     /// A name that could not sign in, and why.
     pub(crate) refused: Option<(&'a str, &'a str)>,
+    /// Where the sessions are, as in "in memory", and whether they outlast the demo.
+    pub(crate) place: &'a str,
+    pub(crate) durable: bool,
 }
 
 impl View<'_> {
@@ -44,7 +47,6 @@ impl View<'_> {
                 .remaining
                 .map_or(String::new(), |left| left.as_millis().to_string()),
             fingerprint = format_args!("{:08x}", self.fingerprint),
-            signed_in = self.user.is_some(),
             badge = badge(self.fingerprint),
             expires_label = if self.remaining.is_some() {
                 "expires in"
@@ -58,6 +60,12 @@ impl View<'_> {
             you = self.you(),
             cookie_name = escape(name),
             attributes = rows(attributes),
+            place = escape(self.place),
+            afterwards = if self.durable {
+                "When the demo is started again, every session goes on."
+            } else {
+                "When the demo stops, every session ends."
+            },
         )
     }
 
@@ -106,6 +114,15 @@ impl View<'_> {
             remember = words(REMEMBER)
         )
     }
+}
+
+/// A page that says one thing, and leads back.
+pub(crate) fn plain(title: &str, text: &str) -> String {
+    format!(
+        include_str!("plain.html"),
+        title = escape(title),
+        text = escape(text)
+    )
 }
 
 /// The cookie's attributes, those that are missing too: that is what one looks for.

@@ -1,16 +1,19 @@
 //! The extractors, and axum's own ways.
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::OriginalUri;
 use axum::response::Redirect;
 use axum::routing::{any, get};
 use http::Method;
 use session_tower::{
-    CookieOptions, ErrorKind, OnStoreError, Session, SessionHandle, SessionRejection,
+    CookieOptions, ErrorKind, OnStoreError, Session, SessionFailure, SessionHandle,
+    SessionRejection,
 };
+use tower::ServiceExt;
 
 use crate::support::{Probe, Server};
-use crate::visit::{count, layer};
+use crate::visit::{Visitor, count, layer};
 
 async fn views(session: Session) -> String {
     count(&session).to_string()
@@ -130,6 +133,41 @@ async fn a_handler_may_return_the_sessions_errors() {
         (500, "Internal Server Error")
     );
     assert_eq!(store.calls(), "");
+}
+
+/// What a rejection says to visitors is one thing; a layer around the application sees the reason.
+#[tokio::test]
+async fn a_rejection_tells_the_layers_around_it_why() {
+    let store = Probe::new();
+    let lenient = store
+        .options()
+        .on_store_error(OnStoreError::ServeWithoutSession);
+    let refused = Router::new()
+        .fallback(async |session: Session| -> Result<(), SessionRejection> {
+            Ok(session.insert("cookie", "a key that express-session would erase")?)
+        })
+        .layer(layer(store.options()));
+    let mut visitor = Visitor::default();
+    let site = routes().layer(layer(store.options()));
+    visitor.visit::<_, Body, _>(&site, "/views").await;
+    store.fail("get", ErrorKind::Unavailable);
+    for (app, visitor, kind, status) in [
+        (refused, Visitor::default(), ErrorKind::ReservedKey, 500),
+        (routes(), Visitor::default(), ErrorKind::Config, 500),
+        (
+            routes().layer(layer(lenient)),
+            visitor,
+            ErrorKind::Unavailable,
+            503,
+        ),
+    ] {
+        let request = visitor.request::<Body>("/views");
+        let response = app.oneshot(request).await.expect("it is answered");
+        let failure = response.extensions().get::<SessionFailure>();
+        let failure = failure.expect("the rejection says why");
+        assert_eq!((failure.kind(), failure.status().as_u16()), (kind, status));
+        assert_eq!(response.status(), failure.status());
+    }
 }
 
 /// Inside a nested router the path that axum leaves of it is not the cookie's.

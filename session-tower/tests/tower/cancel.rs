@@ -27,12 +27,12 @@ use crate::visit::{Visitor, count, layer, session};
 /// A memory store that is not there before and after each operation for one poll, and whose
 /// method of this name fails after it has done its work.
 #[derive(Clone, Debug)]
-struct Distant {
+pub(crate) struct Distant {
     store: MemoryStore,
     fails_late: Option<&'static str>,
 }
 
-async fn yield_once() {
+pub(crate) async fn yield_once() {
     let mut yielded = false;
     poll_fn(|_| match std::mem::replace(&mut yielded, true) {
         true => Poll::Ready(()),
@@ -42,6 +42,13 @@ async fn yield_once() {
 }
 
 impl Distant {
+    pub(crate) fn new(store: MemoryStore) -> Self {
+        Self {
+            store,
+            fails_late: None,
+        }
+    }
+
     async fn travel<T>(
         &self,
         method: &'static str,
@@ -176,7 +183,7 @@ fn site(
 }
 
 /// A visitor with a cart, whose session is in `store`.
-async fn visitor_with_cart(store: &MemoryStore) -> Visitor {
+pub(crate) async fn visitor_with_cart(store: &MemoryStore) -> Visitor {
     let secrets = Secrets::new(SECRET).expect("not empty");
     let options = SessionOptions::new(store.clone(), secrets);
     let service = layer(options).layer(service_fn(|request: Request<()>| async move {
@@ -189,7 +196,7 @@ async fn visitor_with_cart(store: &MemoryStore) -> Visitor {
     visitor
 }
 
-fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+pub(crate) fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
@@ -208,10 +215,7 @@ async fn after(path: &str, polls: usize) -> Aftermath {
     let store = MemoryStore::new();
     let mut visitor = visitor_with_cart(&store).await;
     let old = visitor.id();
-    let distant = Distant {
-        store: store.clone(),
-        fails_late: None,
-    };
+    let distant = Distant::new(store.clone());
     let mut status = None;
     {
         let request = visitor.request(path);
@@ -349,10 +353,7 @@ async fn the_visitor_is_served_after_a_dropped_request() {
             let store = MemoryStore::new();
             let mut visitor = visitor_with_cart(&store).await;
             // Both requests go through one layer, whose state a dropped request might spoil.
-            let service = site(Distant {
-                store: store.clone(),
-                fails_late: None,
-            });
+            let service = site(Distant::new(store.clone()));
             {
                 let mut first = pin!(service.clone().call(visitor.request(path)));
                 for _ in 0..polls {
@@ -380,7 +381,7 @@ async fn the_visitor_is_served_after_a_dropped_request() {
 }
 
 /// Drives a request to its answer.
-fn drive<F: Future>(future: F) -> F::Output {
+pub(crate) fn drive<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let answer = (0..1000).find_map(|_| match poll(future.as_mut()) {
         Poll::Ready(answer) => Some(answer),
@@ -395,10 +396,7 @@ async fn after_giving_up_a_save(path: &'static str, polls: usize) -> (Aftermath,
     let store = MemoryStore::new();
     let mut visitor = visitor_with_cart(&store).await;
     let old = visitor.id();
-    let distant = Distant {
-        store: store.clone(),
-        fails_late: None,
-    };
+    let distant = Distant::new(store.clone());
     let secrets = Secrets::new(SECRET).expect("not empty");
     let service = layer(SessionOptions::new(distant, secrets)).layer(service_fn(
         move |request: Request<()>| async move {

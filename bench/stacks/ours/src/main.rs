@@ -42,7 +42,7 @@ async fn app(args: &Args) -> Router {
         .route("/edit", get(edit));
     let options = match args.store {
         Kind::None => return Router::new().route("/none", get(async || "0")),
-        Kind::Memory => with(MemoryStore::new(), args),
+        Kind::Memory => with(MemoryStore::builder().max_sessions(None).build(), args),
         Kind::Redis => with(RedisStore::connect(&args.url).await.expect("a Redis"), args),
         #[cfg(feature = "sql")]
         Kind::Postgres | Kind::MySql | Kind::Sqlite => {

@@ -20,7 +20,7 @@ impl Memory {
         let data = data(1);
         let cookie = ending(MAX_AGE);
         Self {
-            store: MemoryStore::new(),
+            store: MemoryStore::builder().max_sessions(None).build(),
             ids: (0..micro.sessions).map(|_| SessionId::random()).collect(),
             record: Record::new(cookie.clone(), &data),
             cookie,

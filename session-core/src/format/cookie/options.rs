@@ -127,7 +127,14 @@ impl CookieOptions {
         self
     }
 
-    /// How long a session lives after the last request; whole milliseconds, a second at least.
+    /// How long a session lives after the last request, in the store; whole milliseconds,
+    /// a second at least.
+    ///
+    /// In the browser, the cookie lasts as long from when it was last sent: when the session was
+    /// made, when its data or its settings were changed, and, with
+    /// [`rolling`](crate::SessionOptions::rolling), with every response. Without that, a visitor who
+    /// only reads loses the cookie when the max age has passed and is signed out, although the
+    /// session lives on. So in express-session.
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.lifetime = Lifetime::MaxAge(duration_to_millis(max_age));
         self

@@ -38,7 +38,10 @@ impl Bulk {
     pub(crate) async fn open(args: &Args) -> Self {
         let (store, behind): (Arc<dyn Store>, _) = match args.store {
             Kind::None => args.unknown_store(),
-            Kind::Memory => (Arc::new(MemoryStore::new()), Behind::Memory),
+            Kind::Memory => (
+                Arc::new(MemoryStore::builder().max_sessions(None).build()),
+                Behind::Memory,
+            ),
             Kind::Redis => {
                 let store = RedisStore::connect(&args.url).await.expect("a Redis");
                 let client = redis::Client::open(&*args.url).expect("a URL");

@@ -26,7 +26,10 @@ pub(super) fn longest(expiring: usize) -> Value {
     let (mut quiet, mut sweeping, mut sweep) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..SAMPLES {
         let clock = Clock::manual(SystemTime::now());
-        let store = MemoryStore::builder().clock(clock.clone()).build();
+        let store = MemoryStore::builder()
+            .clock(clock.clone())
+            .max_sessions(None)
+            .build();
         for (from, count, max_age) in [(0, LIVE, MAX_AGE), (ELSEWHERE, expiring, MAX_AGE / 4)] {
             for number in from..from + count {
                 let record = Record::new(ending(max_age), &data(1));
