@@ -146,7 +146,7 @@ story(
 );
 
 story(
-  "14: a cookie that no browser keeps is refused before its session is stored",
+  "15: a cookie that no browser keeps is refused before its session is stored",
   memory,
   { node: [200, 1, true], rust: [500, 0, false] },
   async (visit) => {
@@ -272,7 +272,7 @@ stored(
 );
 
 stored(
-  "14: a row with such settings is read, and signed out of, and browsers can obey",
+  "15: a row with such settings is read, and signed out of, and browsers can obey",
   {},
   { node: [1, 0, null], rust: [1, 1, null] },
   async ({ visit, write }) => {

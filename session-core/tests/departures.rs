@@ -619,7 +619,7 @@ fn d11_an_id_that_nobody_heard_of_leaves_no_row() {
 }
 
 #[test]
-fn d14_settings_with_which_no_browser_keeps_the_cookie_are_refused() {
+fn d15_settings_with_which_no_browser_keeps_the_cookie_are_refused() {
     let store = Recorder::new(ALL);
     let error = Lifecycle::new(
         store

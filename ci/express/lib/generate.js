@@ -16,7 +16,7 @@ export function options(random) {
   });
 }
 
-/** 14: without what no browser keeps, which the Rust side refuses. */
+/** 15: without what no browser keeps, which the Rust side refuses. */
 function kept({ cookie = {}, ...options }) {
   const { sameSite, partitioned } = cookie;
   const host = isHost(options);
@@ -116,7 +116,7 @@ function fields(random, options) {
     unknown: 1,
   };
   const chosen = Object.keys(all).filter(() => random.chance(0.25));
-  // 14: what a browser keeps, whatever the settings were before.
+  // 15: what a browser keeps, whatever the settings were before.
   const together = ["secure", "sameSite", "partitioned"];
   if (chosen.some((key) => together.includes(key))) chosen.push(...together.filter((key) => !chosen.includes(key)));
   if (isHost(options)) Object.assign(all, { path: "/", domain: null, secure: true });

@@ -54,6 +54,11 @@ impl ErrorKind {
         )
     }
 
+    /// Whether it leaves open what was done.
+    pub(crate) fn is_unknown(self) -> bool {
+        matches!(self, Self::Unavailable | Self::Timeout | Self::Other)
+    }
+
     /// The HTTP status that answers a request which failed with an error of this kind.
     ///
     /// | kind | status |

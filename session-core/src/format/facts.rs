@@ -8,11 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::clock::{from_millis, to_millis};
-use super::data::Data;
+use super::data::{Data, FACTS};
 use crate::{Record, Result, SessionCookie, SessionId, StoredExpiry};
-
-/// The reserved member's key.
-pub(crate) const FACTS: &str = "@session";
 
 /// How long a forwarding record tells where its session went.
 const GRACE: Duration = Duration::from_secs(60);
@@ -61,8 +58,10 @@ impl Moved {
     /// Adds what the session held. A large one goes without: its forwarding record must not be too
     /// large for the store, and only requests at the same time miss it.
     pub(crate) fn remembering(mut self, source: &Record) -> Self {
-        if source.json().len() <= MOST_REMEMBERED {
-            self.was = RawValue::from_string(source.json().to_owned()).ok();
+        let data = Record::new(SessionCookie::new(), &source.data());
+        let json = data.json();
+        if json.len() <= MOST_REMEMBERED {
+            self.was = RawValue::from_string(json.to_owned()).ok();
         }
         self
     }
@@ -116,8 +115,8 @@ impl Moved {
     }
 
     /// The record that says so.
-    pub(crate) fn record(&self, source: &SessionCookie, now: SystemTime) -> Record {
-        let mut cookie = source.clone();
+    pub(crate) fn record(&self, now: SystemTime) -> Record {
+        let mut cookie = SessionCookie::new();
         cookie.set_expires(Some(now + GRACE), now);
         let mut data = Data::new();
         if let Ok(facts) = serde_json::to_string(self) {
@@ -145,5 +144,15 @@ impl Moved {
     /// was told of.
     pub(crate) fn can_be_undone(&self, id: &SessionId) -> bool {
         self.id == id.as_str() && self.also.is_empty() && !self.ended
+    }
+}
+
+impl Record {
+    /// Whether this is no session but a forwarding record: what is left for a minute under a session's
+    /// old id when the id was changed and the data kept. [`Store::all`](crate::Store::all) and
+    /// [`Store::length`](crate::Store::length) know no difference.
+    #[must_use]
+    pub fn is_forward(&self) -> bool {
+        Moved::read(self).is_some()
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use http::HeaderValue;
 
-use super::outcome::Outcome;
+use super::outcome::{Cookies, Outcome};
 use super::policy::{Action, Plan, Reply, Rules, Situation, plan, reply};
 use crate::context::limit::within;
 use crate::context::notices::Notice;
@@ -35,8 +35,6 @@ impl From<Unfinished> for Error {
         unfinished.error
     }
 }
-
-type Cookies = Vec<HeaderValue>;
 
 impl Exchange {
     pub(crate) fn new(shared: Shared) -> Self {
@@ -166,6 +164,10 @@ impl Exchange {
             Phase::Live => {
                 // Another task may be saving the session, and then this waits for it.
                 let _io = shared.io.try_lock()?;
+                // What was edited is compared once, by `finish`.
+                if !state.edits().is_empty() && !state.is_new() {
+                    return None;
+                }
                 let plan = self.plan(&state);
                 if plan.action == Action::Withhold && !state.has_remains() {
                     self.0.config.notice(Notice::SessionNotSaved);
@@ -338,13 +340,14 @@ impl Exchange {
             && state
                 .stored()
                 .is_some_and(|record| self.0.config.is_touch_due(record, now));
+        let data_changed = state.data_changed();
         Situation {
             is_new: state.is_new(),
             has_new_id: state.has_new_id(),
             written: state.has_written(),
             stored: state.stored().is_some(),
-            data_changed: state.data_changed(),
-            data_ever_changed: state.data_ever_changed(),
+            data_changed,
+            data_ever_changed: state.data_ever_changed(data_changed),
             settings_changed: state.settings_changed(),
             settings_ever_changed: state.settings_ever_changed(),
             has_expires: state.cookie.has_expires(),

@@ -2,15 +2,19 @@ use std::fmt;
 
 use http::header::{SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderValue};
+use smallvec::SmallVec;
 
 use crate::lifecycle::caches::keep_out_of_shared_caches;
+
+/// `Set-Cookie` headers: seldom more than one to set and one to drop.
+pub(crate) type Cookies = SmallVec<[HeaderValue; 2]>;
 
 /// What a finished exchange wants in the response's headers.
 #[derive(Default)]
 #[must_use]
 pub struct Outcome {
     /// The cookie to set, and those to drop.
-    pub(crate) cookies: Vec<HeaderValue>,
+    pub(crate) cookies: Cookies,
     pub(crate) no_store: bool,
     pub(crate) vary: bool,
     pub(crate) edits_dropped: bool,
@@ -79,7 +83,7 @@ mod tests {
 
     fn outcome() -> Outcome {
         Outcome {
-            cookies: vec![HeaderValue::from_static("a=1")],
+            cookies: Cookies::from_iter([HeaderValue::from_static("a=1")]),
             no_store: true,
             vary: true,
             edits_dropped: false,
@@ -103,7 +107,7 @@ mod tests {
     fn without_a_cookie_a_response_may_be_stored() {
         let mut headers = HeaderMap::new();
         Outcome {
-            cookies: Vec::new(),
+            cookies: Cookies::new(),
             ..outcome()
         }
         .apply(&mut headers);

@@ -22,31 +22,29 @@ impl Shared {
     /// [settles](Self::settle) it.
     pub(crate) async fn retire(&self) -> Result<()> {
         let mut deadline = Deadline::new(self.config.wait_limit());
-        let mut failures = 0;
+        let (mut failed, mut looks) = (false, false);
         for _ in 0..MOST_TRIES {
             let Some(retired) = self.state().retired().cloned() else {
                 return self.discard().await;
             };
-            match self.retire_once(&retired).await {
-                Ok(()) if deadline.left().is_some() => {}
-                Ok(()) => break,
-                Err(error)
-                    if failures == 0
-                        && !error.kind().is_refusal()
-                        && error.kind() != ErrorKind::Missing
-                        && error.kind() != ErrorKind::Conflict =>
-                {
-                    failures += 1
+            match self.retire_once(&retired, looks).await {
+                Ok(()) => looks = false,
+                Err(error) if !failed && error.kind().is_unknown() => {
+                    (failed, looks) = (true, true);
                 }
                 Err(error) => return Err(error),
+            }
+            if self.state().retired().is_some() && deadline.left().is_none() {
+                break;
             }
         }
         self.undo_change_of_id().await?;
         Err(Error::new(ErrorKind::Conflict, "regenerate"))
     }
 
-    /// One step towards the old session's end.
-    async fn retire_once(&self, retired: &Retired) -> Result<()> {
+    /// One step towards the old session's end. It `looks` first at what is there, where the last
+    /// step may have taken place.
+    async fn retire_once(&self, retired: &Retired, looks: bool) -> Result<()> {
         let Retired { id, source, kept } = retired;
         let store = self.config.store();
         if self.state().lies_under(id) {
@@ -54,25 +52,36 @@ impl Shared {
             self.state().forget_retired();
             return Ok(());
         }
+        let seen = match looks {
+            true => Some(store.get(id).await?),
+            false => None,
+        };
         if !self.config.capabilities.replace {
-            store.destroy(id).await?;
+            if !matches!(seen, Some(None)) {
+                store.destroy(id).await?;
+            }
             self.state().forget_retired();
             return Ok(());
         }
+        let is_source = |record: &Record| record.same_json(source);
+        // What is there, if it is something else than the source.
+        let other = seen.filter(|seen| !seen.as_ref().is_some_and(is_source));
         let Some(kept) = kept else {
-            return self.end_retired(id, source).await;
+            return self.end_retired(id, source, other).await;
         };
         let new = self.id();
         let now = self.config.clock().now();
         let moved = Moved::new(&new, kept.keys.as_deref(), now).remembering(source);
-        let forward = moved.record(source.cookie(), now);
-        let current = match store.replace(id, source, &forward).await? {
-            Replaced::Replaced => {
-                self.state().forget_retired();
-                return Ok(());
-            }
-            Replaced::Missing => None,
-            Replaced::Conflict => store.get(id).await?,
+        let current = match other {
+            Some(current) => current,
+            None => match store.replace(id, source, &moved.record(now)).await? {
+                Replaced::Replaced => {
+                    self.state().forget_retired();
+                    return Ok(());
+                }
+                Replaced::Missing => None,
+                Replaced::Conflict => store.get(id).await?,
+            },
         };
         let Some(current) = current else {
             // Of old age; or else somebody has logged out.
@@ -118,7 +127,7 @@ impl Shared {
                 self.take_over(kept, &was).await?;
             }
             let now = self.config.clock().now();
-            let both = already.and(moved).record(current.cookie(), now);
+            let both = already.and(moved).record(now);
             match self.config.store().replace(id, &current, &both).await? {
                 Replaced::Replaced => {}
                 // It is looked at again.
@@ -134,16 +143,25 @@ impl Shared {
     }
 
     /// Ends the old session of which nothing goes on, if it is still there.
-    async fn end_retired(&self, id: &SessionId, source: &Record) -> Result<()> {
+    async fn end_retired(
+        &self,
+        id: &SessionId,
+        source: &Record,
+        other: Option<Option<Record>>,
+    ) -> Result<()> {
         let store = self.config.store();
-        if store.replace(id, source, &ended(source)).await? == Replaced::Conflict
-            && let Some(current) = store.get(id).await?
-        {
-            let now = self.config.clock().now();
+        let current = match other {
+            Some(current) => current,
+            None => match store.replace(id, source, &ended(source)).await? {
+                Replaced::Replaced | Replaced::Missing => None,
+                Replaced::Conflict => store.get(id).await?,
+            },
+        };
+        if let Some(current) = current {
             // What says where it went is left to those who sign out of it.
-            let last =
-                Moved::read(&current).map(|moved| moved.ended().record(current.cookie(), now));
-            let last = last.unwrap_or_else(|| ended(&current));
+            let moved = Moved::read(&current);
+            let now = self.config.clock().now();
+            let last = moved.map_or_else(|| ended(&current), |moved| moved.ended().record(now));
             if store.replace(id, &current, &last).await? == Replaced::Conflict {
                 // It is looked at again.
                 return Ok(());

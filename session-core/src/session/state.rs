@@ -330,10 +330,11 @@ impl State {
             .is_some_and(|at| now.duration_since(at).unwrap_or_default() < LATELY)
     }
 
-    /// Whether the data is another one than the browser's cookie led to, written or not.
-    pub(crate) fn data_ever_changed(&self) -> bool {
+    /// Whether the data is another one than the browser's cookie led to, written or not;
+    /// `changed` is whether it is another one than is stored.
+    pub(crate) fn data_ever_changed(&self, changed: bool) -> bool {
         let Some(found) = self.found.as_ref().filter(|_| self.has_written()) else {
-            return self.data_changed();
+            return changed;
         };
         match (&self.data, &self.base) {
             (Some(data), _) => !same_data(data, &found.record),
@@ -510,10 +511,10 @@ impl State {
 }
 
 /// Whether a record holds this data.
-fn same_data(data: &Data, record: &Record) -> bool {
+pub(super) fn same_data(data: &Data, record: &Record) -> bool {
     match record.read_data() {
         Some(read) => data == read,
-        None => *data == record.data(),
+        None => data.is_written_in(record.json()),
     }
 }
 

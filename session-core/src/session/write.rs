@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::shared::Shared;
-use super::state::{Draft, Phase};
+use super::state::{Draft, Phase, same_data};
 use crate::context::contention::Turn;
 use crate::context::limit::Deadline;
 use crate::context::options::OnConflict;
@@ -163,7 +163,7 @@ impl Shared {
                 Drafted::Refused => return Ok(Written::Refused),
             };
             if how.decide.is_some()
-                && same_data(&draft.record, &old)
+                && same_data(&draft.record.data(), &old)
                 && !self.state().settings_changed()
             {
                 // Nothing to write: what was decided on is what the store holds.
@@ -223,7 +223,7 @@ impl Shared {
             if let Some(moved) = Moved::read(&current) {
                 // Whoever changes the id at the same time goes on from what this says.
                 if let Some(moved) = moved.edited(edited)? {
-                    let forward = moved.record(current.cookie(), now);
+                    let forward = moved.record(now);
                     self.note_elsewhere(&forward, now);
                     match store.replace(&id, &current, &forward).await? {
                         Replaced::Replaced => {}
@@ -243,7 +243,7 @@ impl Shared {
             let mut cookie = current.cookie().clone();
             cookie.touch(now);
             let record = Record::new(cookie, &data);
-            if same_data(&record, &current) {
+            if same_data(&data, &current) {
                 written.get_or_insert(Written::Unchanged);
                 continue;
             }
@@ -420,9 +420,4 @@ enum Drafted {
     /// The id was changed meanwhile.
     Elsewhere,
     Refused,
-}
-
-/// Whether two records hold the same data, whatever their cookies say.
-fn same_data(one: &Record, other: &Record) -> bool {
-    one.data() == other.data()
 }

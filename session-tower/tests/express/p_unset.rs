@@ -58,7 +58,7 @@ async fn p114_a_destroy_that_fails_fails_the_response() {
     let server = serve(&store, options, count_or_let_go).await;
     let mut browser = server.browser();
     browser.get("/").await;
-    store.fail("destroy", ErrorKind::Unavailable);
+    store.fail("replace", ErrorKind::Unavailable);
     assert_eq!(browser.get("/let-go").await.status, 503);
     store.heal();
     assert_eq!(

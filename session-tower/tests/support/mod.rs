@@ -16,7 +16,7 @@ mod server;
 use std::time::{Duration, SystemTime};
 
 pub use browser::{Browser, Reply, decoded_id};
-pub use probe::{Gate, Probe};
+pub use probe::{Gate, Probe, sessions};
 pub use server::Server;
 
 pub const SECRET: &str = "keyboard cat";

@@ -1,7 +1,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::StreamExt;
 use session_memory::MemoryStore;
 use session_tower::{
     Clock, Error, ErrorKind, Lifecycle, Secrets, SessionCookie, SessionId, SessionOptions, Store,
@@ -78,9 +80,12 @@ impl Probe {
     }
 
     /// Options with this store and its clock.
+    /// With every request extending its session, as in express-session.
     pub fn options(&self) -> SessionOptions {
         let secrets = Secrets::new(SECRET).expect("the secret is not empty");
-        SessionOptions::new(self.clone(), secrets).clock(self.clock.clone())
+        SessionOptions::new(self.clone(), secrets)
+            .clock(self.clock.clone())
+            .touch_after(Duration::ZERO)
     }
 
     pub fn clock(&self) -> &Clock {
@@ -109,13 +114,15 @@ impl Probe {
     }
 
     /// How many live sessions there are.
+    /// How many sessions there are, without what is left under old ids.
     pub async fn len(&self) -> u64 {
-        self.inner.length().await.expect("memory does not fail")
+        sessions(&self.inner).await
     }
 
     /// The stored record, without a note of the call.
     pub async fn record(&self, id: &SessionId) -> Option<Record> {
-        self.inner.get(id).await.expect("memory does not fail")
+        let record = self.inner.get(id).await.expect("memory does not fail");
+        record.filter(|record| !record.is_forward())
     }
 
     /// The JSON of the stored record.
@@ -270,4 +277,13 @@ impl Store for Probe {
         self.call("sweep").await?;
         self.inner.sweep(limit).await
     }
+}
+
+/// How many sessions a store holds, without what is left under old ids.
+pub async fn sessions(store: &MemoryStore) -> u64 {
+    let all: Vec<_> = store.all().collect().await;
+    let is_session = |entry: &Result<(SessionId, Record)>| {
+        entry.as_ref().is_ok_and(|(_, record)| !record.is_forward())
+    };
+    all.iter().filter(|entry| is_session(entry)).count() as u64
 }

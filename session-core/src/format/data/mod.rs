@@ -42,6 +42,9 @@ const RESERVED_KEYS: [&str; 21] = [
     "__lookupSetter__",
 ];
 
+/// The key of what a session knows about itself.
+pub(crate) const FACTS: &str = "@session";
+
 /// A session's data: its top-level keys in order, each with its value as raw JSON text.
 ///
 /// A value that nobody touches keeps the text it was read with: `1.0`, integers above 2^53 and

@@ -12,6 +12,7 @@ fn rewrite(row: &str) -> String {
     let (parsed, _) = Data::parse(&source).unwrap();
     let trusted = Data::from_written(&source);
     assert_eq!(trusted, parsed);
+    assert!(trusted.is_written_in(&source) && data.is_written_in(&source));
     assert_eq!(trusted.to_json(&cookie), written);
     written
 }
@@ -161,11 +162,14 @@ fn retain_keeps_the_order_and_the_cookies_place() {
 #[test]
 fn a_difference_from_the_source_is_one_of_content() {
     let row = format!(r#"{{{COOKIE},"a":1,"b":2,"a":3}}"#);
-    let (original, _) = Data::parse(&row.into()).unwrap();
+    let (original, cookie) = Data::parse(&row.into()).unwrap();
+    let written = original.to_json(&cookie);
     let after = |edit: fn(&mut Data)| {
         let mut data = original.clone();
         edit(&mut data);
-        data != original
+        let differs = data != original;
+        assert_eq!(data.is_written_in(&written), !differs);
+        differs
     };
     assert!(!after(|_| ()));
     assert!(!after(|data| data.insert("a", &3).unwrap()));

@@ -10,10 +10,9 @@ use serde_json::ser::Formatter;
 use smallvec::SmallVec;
 
 use super::inspect::inspect;
-use super::is_reserved;
 use super::written::Row;
+use super::{FACTS, is_reserved};
 use crate::format::error::shown;
-use crate::format::facts::FACTS;
 use crate::{Error, ErrorKind, Result};
 
 /// So deep may a value be nested. `serde_json` reads 127 levels, and the row around it is one.

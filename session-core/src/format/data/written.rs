@@ -33,6 +33,27 @@ impl Data {
         }
         data
     }
+
+    /// Whether a row that [`to_json`](Data::to_json) wrote holds just this.
+    pub(crate) fn is_written_in(&self, text: &str) -> bool {
+        let mut row = Row::new(text);
+        row.at = 1;
+        let mut entries = self.raw_entries();
+        while row.byte() == b'"' {
+            let start = row.at;
+            row.skip_string();
+            let key = text.get(start..row.at);
+            row.at += 1;
+            let start = row.at;
+            row.skip_value();
+            let value = text.get(start..row.at);
+            row.at += 1;
+            if key != Some(COOKIE) && entries.next() != key.zip(value) {
+                return false;
+            }
+        }
+        entries.next().is_none()
+    }
 }
 
 /// Valid JSON, and a place in it.
