@@ -52,33 +52,6 @@ if kept == 1 then return 1 end
 return redis.call('EXISTS', KEYS[1])"
 );
 
-/// Reads the key, and gives it the time to live ARGV[2] (as above) if its value begins with ARGV[1]
-/// and has at most ARGV[3] milliseconds left (-1: however many). Answers the value alone if that was
-/// done, else the value and the time that it has left. A server that can be read and not written (a
-/// full disk, a replica) still gives the value; the touch at the end of the request meets the error.
-const GET_AND_TOUCH: &str = "\
-local current = redis.pcall('GET', KEYS[1])
-if type(current) == 'table' then return current end
-if not current then return false end
-local left
-local moved = string.sub(current, 1, #ARGV[1]) == ARGV[1]
-if moved and ARGV[3] ~= '-1' then
-left = redis.call('PTTL', KEYS[1])
-moved = left < 0 or left <= tonumber(ARGV[3])
-end
-if moved then
-local answer
-if ARGV[2] == '-1' then answer = redis.pcall('PERSIST', KEYS[1])
-else answer = redis.pcall('PEXPIRE', KEYS[1], ARGV[2]) end
-if type(answer) ~= 'table' then return current end
-end
-return {current, left or redis.call('PTTL', KEYS[1])}";
-
-pub(crate) static READ_AND_TOUCH: Script = Script {
-    text: GET_AND_TOUCH,
-    hash: LazyLock::new(|| redis::Script::new(GET_AND_TOUCH).get_hash().to_owned()),
-};
-
 pub(crate) static REPLACE_IF_SAME: Script = Script {
     text: REPLACE,
     hash: LazyLock::new(|| redis::Script::new(REPLACE).get_hash().to_owned()),

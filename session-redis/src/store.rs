@@ -16,7 +16,7 @@ use crate::error::{answer_error, unexpected};
 use crate::expiry::{Lifetime, stored_expiry};
 use crate::options::Options;
 use crate::scan::Scan;
-use crate::script::{PERSIST_IF_THERE, READ_AND_TOUCH, REPLACE_IF_SAME};
+use crate::script::{PERSIST_IF_THERE, REPLACE_IF_SAME};
 use crate::walk::Walk;
 
 /// The largest value of a Redis string.
@@ -44,9 +44,9 @@ const SET_BYTES: usize = "SETPXNX".len() + MILLIS_BYTES;
 /// # Round trips
 ///
 /// Every operation is one: `get` is `GET` and `PTTL` in one pipeline, `set` is `SET PX`, `create`
-/// is `SET PX NX`, `touch` is `PEXPIRE`, `destroy` is `UNLINK`; `replace` and `get_and_touch` are
-/// scripts on their one key. A server that does not have the script yet costs one more; on a
-/// cluster, so does a slot that has moved.
+/// is `SET PX NX`, `touch` is `PEXPIRE`, `destroy` is `UNLINK`; `replace` is a script on its one
+/// key, and so is a `touch` to no end. A server that does not have the script yet costs one more; on
+/// a cluster, so does a slot that has moved.
 ///
 /// `length`, `clear`, `all` and `ids` go through the database with `SCAN`, one round trip for
 /// [`scan_count`](RedisStoreBuilder::scan_count) keys of it, whosever they are. They hold one page
@@ -74,7 +74,6 @@ impl RedisStore {
     /// expired records by itself.
     pub const CAPABILITIES: Capabilities = Capabilities::NONE
         .with_touch()
-        .with_get_and_touch()
         .with_length()
         .with_clear()
         .with_all()
@@ -305,48 +304,10 @@ impl Store for RedisStore {
 
     async fn get_and_touch(
         &self,
-        id: &SessionId,
-        renewal: &Renewal,
+        _: &SessionId,
+        _: &Renewal,
     ) -> Result<Option<(Record, Renewed)>> {
-        const OPERATION: &str = "get_and_touch";
-        let options = self.options();
-        let asked = options.clock.now();
-        let lifetime = match options.lifetime(renewal.cookie().expires()) {
-            // The touch would take the record away: it is read first, and touched later.
-            Lifetime::Over => {
-                let found = self.get(id).await?;
-                return Ok(found.map(|record| (record, Renewed::Left)));
-            }
-            Lifetime::Endless => -1,
-            Lifetime::Millis(millis) => millis,
-        };
-        let longest_left =
-            renewal.latest_due(options.ttl).map_or(-1, |latest| {
-                match Lifetime::until(latest, asked) {
-                    Lifetime::Millis(millis) => millis,
-                    Lifetime::Over | Lifetime::Endless => 0,
-                }
-            });
-        let start = renewal.json_start();
-        let bytes = start.len() + 2 * MILLIS_BYTES;
-        let arguments = |command: &mut Cmd| {
-            command.arg(&start).arg(lifetime).arg(longest_left);
-        };
-        let answer = READ_AND_TOUCH
-            .run(&self.inner.connection, &self.key(id), bytes, arguments)
-            .await
-            .map_err(|failure| failure.of(OPERATION))?;
-        let (text, left, renewed) = match answer {
-            Value::Nil => return Ok(None),
-            Value::Array(answers) => {
-                let [text, left] = <[Value; 2]>::try_from(answers)
-                    .map_err(|other| unexpected(OPERATION, &Value::Array(other)))?;
-                (text, left, Renewed::Left)
-            }
-            text => (text, Value::Int(lifetime), Renewed::Touched),
-        };
-        let record = self.decode(OPERATION, asked, Some(Ok(text)), Some(Ok(left)))?;
-        Ok(record.map(|record| (record, renewed)))
+        Err(Error::unsupported("get_and_touch"))
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
