@@ -21,6 +21,7 @@ use crate::given::GivenCluster;
 use crate::keys::Keys;
 use crate::link::{Link, Target};
 use crate::options::Options;
+use crate::permissions;
 #[cfg(feature = "sentinel")]
 use crate::sentinel::Sentinels;
 use crate::tls::Tls;
@@ -192,23 +193,31 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// A store on the server or the servers of a [URL](Self#urls), once it has been connected to.
+    /// A store on the server or the servers of a [URL](Self#urls), once it has been connected to
+    /// and has allowed every command of the store: on a key that is not there, in one round trip.
     ///
     /// # Errors
     ///
     /// [`Config`](session_core::ErrorKind::Config) for a URL that cannot be used, a wrong password,
-    /// a certificate that is not trusted and a server of another kind than the URL says;
+    /// a user whom the access rules (ACL) do not allow what the store needs (the error names it, as
+    /// in `+evalsha ~sess:*`), a certificate that is not trusted and a server of another kind than
+    /// the URL says;
     /// [`Unavailable`](session_core::ErrorKind::Unavailable) for a server that cannot be reached.
     /// No error holds the URL or a part of it.
     pub async fn connect(self, url: &str) -> Result<RedisStore> {
         let connection = self.connection(url)?;
         let ready = connection.ready().await;
         ready.map_err(|failure| failure.of("connect"))?;
-        Ok(self.build(connection))
+        let probes = permissions::probes(&Keys::new(self.prefix.clone()), self.ttl);
+        let answers = connection.probe(&probes).await;
+        let answers = answers.map_err(|failure| failure.of("connect"))?;
+        let store = self.build(connection);
+        permissions::check(&store.options().keys, &answers)?;
+        Ok(store)
     }
 
     /// The same without waiting: the first operation connects. For programs that should start
-    /// while the server is down.
+    /// while the server is down. What the user may not do is said by the operations that need it.
     ///
     /// # Errors
     ///

@@ -78,6 +78,17 @@ impl Connection {
         }
     }
 
+    /// Sends commands that change nothing to every server that has keys. Servers that are away are
+    /// passed over, where there are several.
+    pub(crate) async fn probe(&self, probes: &Pipeline) -> Result<Answers, Failure> {
+        match self {
+            Self::Own(link) => link.line().await?.pipeline(probes).await,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(cluster) => cluster.probe(probes).await,
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// Sends a command that is about `key` alone.
     pub(crate) async fn command(&self, key: &[u8], command: &Cmd) -> Result<Value, Failure> {
         #[cfg(not(feature = "cluster"))]

@@ -15,6 +15,7 @@ mod link;
 mod options;
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 mod patience;
+mod permissions;
 mod scan;
 mod script;
 #[cfg(feature = "sentinel")]

@@ -63,6 +63,11 @@ pub(crate) static PERSIST_IF_THERE: Script = Script {
 };
 
 impl Script {
+    /// The commands that run it, with what they name it by.
+    pub(crate) fn forms(&self) -> [(&'static str, &str); 2] {
+        [("EVAL", self.text), ("EVALSHA", &self.hash)]
+    }
+
     /// Runs the script on `key`. `arguments` adds its arguments, of about `bytes` bytes together,
     /// to the command: twice, if the server has to be sent the text.
     pub(crate) async fn run(

@@ -302,11 +302,7 @@ impl Store for RedisStore {
         }
     }
 
-    async fn get_and_touch(
-        &self,
-        _: &SessionId,
-        _: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
+    async fn get_and_touch(&self, _: &SessionId, _: &Renewal) -> Result<Option<(Record, Renewed)>> {
         Err(Error::unsupported("get_and_touch"))
     }
 

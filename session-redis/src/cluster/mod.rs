@@ -68,6 +68,18 @@ impl Cluster {
         lines.map(drop)
     }
 
+    /// Sends the same to all masters. What comes back of a slot that is another master's is no
+    /// answer to what was asked.
+    pub(crate) async fn probe(&self, probes: &Pipeline) -> Result<Answers, Failure> {
+        let slots = self.topology.fresh().await?;
+        let answers = slots
+            .masters()
+            .iter()
+            .map(|master| self.pipeline_at(master, probes));
+        let answers = futures_util::future::join_all(answers).await;
+        Ok(answers.into_iter().flatten().flatten().collect())
+    }
+
     pub(crate) async fn command(&self, key: &[u8], command: &Cmd) -> Result<Value, Failure> {
         let answers = self.send(key, Batch::One(command)).await?;
         match answers.into_iter().next() {

@@ -6,11 +6,13 @@ mod support;
 
 #[cfg(feature = "cluster")]
 mod cluster;
+mod cut;
 mod errors;
 mod expiry;
 mod full;
 mod link;
 mod pages;
+mod permissions;
 mod rows;
 mod scripts;
 #[cfg(feature = "sentinel")]
