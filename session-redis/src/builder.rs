@@ -36,6 +36,7 @@ use crate::url::{self, Place, config};
 /// | [`scan_count`](Self::scan_count) | 100 |
 /// | [`connect_timeout`](Self::connect_timeout) | 3 s |
 /// | [`response_timeout`](Self::response_timeout) | 5 s |
+/// | [`trust_idle`](Self::trust_idle) | 5 s |
 /// | [`resolver`](Self::resolver) | the system's |
 /// | `tls_root` (feature `tls`) | the authorities that the system trusts |
 /// | `tls_client` (feature `tls`) | no certificate |
@@ -77,6 +78,9 @@ use crate::url::{self, Place, config};
 /// hides most of it from the visitors. It does so too when the host of a master vanishes without a
 /// word: what was under way on a connection to it fails after the `response_timeout`, and what comes
 /// later asks again every second or so who the master is, instead of waiting for the old one.
+///
+/// A connection that was idle may have been forgotten by the network between. It is asked for after
+/// [`trust_idle`](Self::trust_idle), and replaced before anything is sent that might be lost.
 #[derive(Clone)]
 #[must_use]
 pub struct RedisStoreBuilder {
@@ -109,6 +113,7 @@ impl Default for RedisStoreBuilder {
                 limits: Limits {
                     connect: Duration::from_secs(3),
                     response: Duration::from_secs(5),
+                    trust: Duration::from_secs(5),
                 },
                 resolver: None,
             },
@@ -159,6 +164,15 @@ impl RedisStoreBuilder {
     /// next operation makes another one.
     pub fn response_timeout(mut self, limit: Duration) -> Self {
         self.dialer.limits.response = limit;
+        self
+    }
+
+    /// A connection that was idle for longer is asked first whether it is still there, which is a
+    /// round trip. If it does not say so within a quarter of a second, the operation takes a new
+    /// one: a network that forgets idle connections without a word costs no session. Zero asks each
+    /// time.
+    pub fn trust_idle(mut self, limit: Duration) -> Self {
+        self.dialer.limits.trust = limit;
         self
     }
 

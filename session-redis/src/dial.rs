@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::io::AsyncDNSResolver;
@@ -10,6 +10,8 @@ use redis::{
     ServerErrorKind, Value,
 };
 
+use tokio::time::timeout;
+
 use crate::connection::{Answers, Failure};
 
 /// How long to wait.
@@ -17,7 +19,13 @@ use crate::connection::{Answers, Failure};
 pub(crate) struct Limits {
     pub(crate) connect: Duration,
     pub(crate) response: Duration,
+    /// Whoever has been silent for longer is asked first whether he is still there.
+    pub(crate) trust: Duration,
 }
+
+/// How long a server that was silent may take to say that it is still there. One that is merely
+/// slow loses nothing: it is connected to once more.
+const PING: Duration = Duration::from_millis(250);
 
 /// How connections are made, to whatever server.
 #[derive(Clone)]
@@ -37,6 +45,28 @@ impl fmt::Debug for Dialer {
 pub(crate) struct Line {
     connection: MultiplexedConnection,
     lost: Arc<AtomicBool>,
+    heard: Arc<Heard>,
+}
+
+/// When the server has answered last.
+struct Heard {
+    since: Instant,
+    millis: AtomicU64,
+}
+
+impl Heard {
+    fn passed(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn again(&self) {
+        self.millis.store(self.passed(), Ordering::Relaxed);
+    }
+
+    fn ago(&self) -> Duration {
+        let last = self.millis.load(Ordering::Relaxed);
+        Duration::from_millis(self.passed().saturating_sub(last))
+    }
 }
 
 /// Lives as long as the task that drives a connection.
@@ -83,7 +113,15 @@ impl Dialer {
             .get_multiplexed_async_connection_with_config(&config)
             .await
             .map_err(Failure::Connecting)?;
-        Ok(Line { connection, lost })
+        let heard = Heard {
+            since: Instant::now(),
+            millis: AtomicU64::new(0),
+        };
+        Ok(Line {
+            connection,
+            lost,
+            heard: Arc::new(heard),
+        })
     }
 }
 
@@ -92,8 +130,22 @@ impl Line {
         self.lost.load(Ordering::SeqCst)
     }
 
+    /// Whether the server is there, or has been a moment ago: a network that forgets connections
+    /// without a word is noticed here, and not by waiting for an answer in vain.
+    pub(crate) async fn is_alive(&mut self, trust: Duration) -> bool {
+        if self.heard.ago() >= trust {
+            let ping = redis::cmd("PING");
+            // An error of the server is an answer as well.
+            if timeout(PING, self.command(&ping)).await.is_err() {
+                self.lost.store(true, Ordering::SeqCst);
+            }
+        }
+        !self.is_lost()
+    }
+
     pub(crate) async fn command(&mut self, command: &Cmd) -> Result<Value, Failure> {
         let answer = command.query_async(&mut self.connection).await;
+        self.heard.again();
         answer.map_err(|error| {
             self.judge(&error);
             Failure::Talking(error)
@@ -103,6 +155,7 @@ impl Line {
     /// The answer of each command is its own, an error of the server too.
     pub(crate) async fn pipeline(&mut self, pipeline: &Pipeline) -> Result<Answers, Failure> {
         let answers: Result<Answers, _> = pipeline.query_async(&mut self.connection).await;
+        self.heard.again();
         match &answers {
             Ok(answers) => answers
                 .iter()

@@ -78,7 +78,9 @@ impl Link {
 
     /// The connection, made if there is none.
     pub(crate) async fn line(&self) -> Result<Line, Failure> {
-        if let Some(line) = self.standing() {
+        if let Some(mut line) = self.standing()
+            && line.is_alive(self.dialer.limits.trust).await
+        {
             return Ok(line);
         }
         let began = Instant::now();

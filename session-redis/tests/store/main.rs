@@ -10,6 +10,7 @@ mod cut;
 mod errors;
 mod expiry;
 mod full;
+mod idle;
 mod link;
 mod pages;
 mod permissions;

@@ -15,6 +15,7 @@ async fn every_operation_is_one_round_trip() {
     let proxy = Proxy::start(private.address()).unwrap();
     let endless = RedisStore::builder().prefix(prefix()).ttl(None);
     let store = endless
+        .trust_idle(HOUR)
         .connect(&private.url_at(proxy.address()))
         .await
         .unwrap();

@@ -8,6 +8,7 @@ use session_core::Capabilities;
 use session_redis::RedisStore;
 use test_servers::{Kind, Server};
 
+use super::HOUR;
 use super::hooks::Behind;
 use super::site::{self, Through};
 
@@ -57,6 +58,8 @@ async fn open(kind: Kind, opening: Opening) -> Result<Namespace, NotRun> {
     let mut builder = site::builder(site::ca_file(server))
         .prefix(&prefix)
         .clock(opening.clock)
+        // The suite counts round trips.
+        .trust_idle(HOUR)
         .scan_count(100);
     let proxy = Arc::new(Proxy::start_all(site::doors(server).await?)?);
     let url = match kind {
