@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::io::AsyncDNSResolver;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, PushInfo, RedisError, RedisFuture,
     ServerErrorKind, Value,
 };
 
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 
 use crate::connection::{Answers, Failure};
+#[cfg(feature = "sentinel")]
+use crate::sentinel::Watch;
 
 /// How long to wait.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +49,9 @@ pub(crate) struct Line {
     connection: MultiplexedConnection,
     lost: Arc<AtomicBool>,
     heard: Arc<Heard>,
+    /// Of a connection that Sentinels have named.
+    #[cfg(feature = "sentinel")]
+    watch: Option<Arc<Watch>>,
 }
 
 /// When the server has answered last.
@@ -92,7 +98,21 @@ impl AsyncDNSResolver for Resolver {
 }
 
 impl Dialer {
-    pub(crate) async fn dial(&self, client: &Client) -> Result<Line, Failure> {
+    /// One that waits no longer than this.
+    #[cfg(feature = "sentinel")]
+    pub(crate) fn limited_to(&self, limit: Duration) -> Self {
+        let mut limited = self.clone();
+        limited.limits.connect = limit.min(self.limits.connect);
+        limited.limits.response = limit.min(self.limits.response);
+        limited
+    }
+
+    /// A new connection; what the server sends without being asked goes to `messages`.
+    pub(crate) async fn dial(
+        &self,
+        client: &Client,
+        messages: Option<UnboundedSender<PushInfo>>,
+    ) -> Result<Line, Failure> {
         let lost = Arc::new(AtomicBool::new(false));
         let mut config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.limits.connect))
@@ -104,9 +124,12 @@ impl Dialer {
         let protocol = client.get_connection_info().redis_settings().protocol();
         if protocol.supports_resp3() {
             let pulse = Pulse(Arc::clone(&lost));
-            config = config.set_push_sender(move |_| {
+            config = config.set_push_sender(move |message| {
                 let _: &Pulse = &pulse;
-                Ok::<(), SendError>(())
+                match &messages {
+                    Some(messages) => messages.send(message).map_err(|_| SendError),
+                    None => Ok(()),
+                }
             });
         }
         let connection = client
@@ -121,6 +144,8 @@ impl Dialer {
             connection,
             lost,
             heard: Arc::new(heard),
+            #[cfg(feature = "sentinel")]
+            watch: None,
         })
     }
 }
@@ -128,6 +153,24 @@ impl Dialer {
 impl Line {
     pub(crate) fn is_lost(&self) -> bool {
         self.lost.load(Ordering::SeqCst)
+    }
+
+    #[cfg(feature = "sentinel")]
+    pub(crate) fn lost(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.lost)
+    }
+
+    /// The same with a watch that lasts as long.
+    #[cfg(feature = "sentinel")]
+    pub(crate) fn watched(mut self, watch: Watch) -> Self {
+        self.watch = Some(Arc::new(watch));
+        self
+    }
+
+    #[cfg(feature = "sentinel")]
+    pub(crate) async fn subscribe(&mut self, channels: &[&str]) -> Result<(), Failure> {
+        let answer = self.connection.subscribe(channels).await;
+        answer.map_err(Failure::Talking)
     }
 
     /// Whether the server is there, or has been a moment ago: a network that forgets connections
@@ -173,6 +216,13 @@ impl Line {
         let demoted = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
         if demoted || error.is_io_error() || error.is_timeout() || error.is_unrecoverable_error() {
             self.lost.store(true, Ordering::SeqCst);
+        }
+        // It may have lost its replicas to a new master.
+        #[cfg(feature = "sentinel")]
+        if let Some(watch) = &self.watch
+            && error.code() == Some("NOREPLICAS")
+        {
+            watch.doubt();
         }
     }
 }

@@ -51,7 +51,7 @@ pub(crate) enum Target {
 impl Target {
     async fn dial(&self, dialer: &Dialer) -> Result<Line, Failure> {
         match self {
-            Self::Server(client) => dialer.dial(client).await,
+            Self::Server(client) => dialer.dial(client, None).await,
             #[cfg(feature = "sentinel")]
             Self::Master(sentinels) => sentinels.dial(dialer).await,
         }

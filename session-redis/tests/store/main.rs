@@ -9,6 +9,8 @@ mod cluster;
 mod cut;
 mod errors;
 mod expiry;
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+mod failover;
 mod full;
 mod idle;
 mod link;

@@ -1,0 +1,224 @@
+mod watch;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use redis::{Client, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value};
+use tokio::time::{Instant, sleep, timeout_at};
+
+pub(crate) use self::watch::Watch;
+
+use crate::address::Address;
+use crate::connection::{Failure, pipeline};
+use crate::dial::{Dialer, Line};
+use crate::patience::{Miss, PAUSE, Patience, too_late, worse};
+
+/// Finds the master that some Sentinels watch.
+///
+/// This is not the redis crate's `Sentinel`, because that one lends itself to one caller at a time,
+/// waits for answers as long as it likes, and checks a master over another connection than the one
+/// that it gives out.
+pub(crate) struct Sentinels {
+    clients: Vec<Client>,
+    /// What the Sentinels call the master.
+    service: String,
+    /// The login, the TLS, the database and the protocol of the master, whoever it is.
+    like: ConnectionInfo,
+    successor: Mutex<Option<Successor>>,
+}
+
+/// A master as a Sentinel names it.
+#[derive(Clone, Debug)]
+struct Named {
+    address: Address,
+    /// Counts the failovers; a Sentinel that does not tell says 0.
+    epoch: u64,
+}
+
+/// Who was heard to become the master.
+struct Successor {
+    named: Named,
+    heard: Instant,
+}
+
+/// How long to wait for a successor to take over before asking again who the master is. A Sentinel
+/// tells of a failover when it sends the word for it, which takes as long as a message.
+const SUCCESSION: Duration = Duration::from_secs(2);
+
+/// How long to wait before asking a successor again whether it is the master.
+const STEP: Duration = Duration::from_millis(10);
+
+/// What came of asking one Sentinel.
+enum Search {
+    Found(Line, Named),
+    /// It names a master that another one has named already.
+    Again,
+    /// The master that it names is none, or cannot be reached.
+    Missed(Failure),
+    /// It names no master.
+    Silent(Failure),
+}
+
+impl Sentinels {
+    pub(crate) fn new(clients: Vec<Client>, service: String, like: ConnectionInfo) -> Self {
+        Self {
+            clients,
+            service,
+            like,
+            successor: Mutex::default(),
+        }
+    }
+
+    /// A connection to the master, which is given up as soon as a Sentinel tells of another one.
+    pub(crate) async fn dial(self: &Arc<Self>, dialer: &Dialer) -> Result<Line, Failure> {
+        let (line, named) = self.search(dialer).await?;
+        let watch = Watch::begin(Arc::clone(self), dialer, named, line.lost());
+        Ok(line.watched(watch))
+    }
+
+    /// While a failover is under way, this waits for the new master, within the time for
+    /// connecting.
+    async fn search(&self, dialer: &Dialer) -> Result<(Line, Named), Failure> {
+        let patience = Patience::new(dialer.limits.connect);
+        let mut last = None;
+        loop {
+            if let Some(found) = self.succeed(dialer, &patience).await {
+                return Ok(found);
+            }
+            match self.round(dialer, Instant::now() + patience.round()).await {
+                Ok(found) => return Ok(found),
+                Err(Miss::Final(failure)) => return Err(failure),
+                Err(Miss::Soon(failure)) => last = Some(worse(last, failure)),
+            }
+            sleep(PAUSE.min(patience.round())).await;
+            if patience.is_over() {
+                return Err(last.unwrap_or_else(too_late));
+            }
+        }
+    }
+
+    /// The successor of whom a Sentinel has told, once it is the master. The Sentinels may name the old one
+    /// for another second, and the old one does not know yet.
+    async fn succeed(&self, dialer: &Dialer, patience: &Patience) -> Option<(Line, Named)> {
+        while let Some((named, end)) = self.successor()
+            && !patience.is_over()
+        {
+            if let Ok(Ok(line)) = timeout_at(end, self.master(&named.address, dialer)).await {
+                return Some((line, named));
+            }
+            sleep(STEP).await;
+        }
+        None
+    }
+
+    fn successor(&self) -> Option<(Named, Instant)> {
+        let successor = self.successor.lock();
+        let successor = successor.unwrap_or_else(PoisonError::into_inner);
+        let successor = successor.as_ref()?;
+        let end = successor.heard + SUCCESSION;
+        (Instant::now() < end).then(|| (successor.named.clone(), end))
+    }
+
+    fn announce(&self, named: Named) {
+        let heard = Instant::now();
+        let successor = Some(Successor { named, heard });
+        *self
+            .successor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = successor;
+    }
+
+    /// Asks all Sentinels at once, and takes the first master that says that it is one. The
+    /// masters that they name are tried at once, too: one that is gone, as its Sentinel has yet to
+    /// notice, must not keep anybody from the one that took over.
+    async fn round(&self, dialer: &Dialer, end: Instant) -> Result<(Line, Named), Miss> {
+        let tried = Mutex::new(Vec::new());
+        let searches = self.clients.iter().map(|client| async {
+            let named = async { self.ask(&mut dialer.dial(client, None).await?).await };
+            let named = match named.await {
+                Ok(named) => named,
+                Err(failure) => return Search::Silent(failure),
+            };
+            {
+                let mut tried = tried.lock().unwrap_or_else(PoisonError::into_inner);
+                if tried.contains(&named.address) {
+                    return Search::Again;
+                }
+                tried.push(named.address.clone());
+            }
+            match self.master(&named.address, dialer).await {
+                Ok(line) => Search::Found(line, named),
+                Err(failure) => Search::Missed(failure),
+            }
+        });
+        let mut searches = searches.collect::<FuturesUnordered<_>>();
+        let (mut missed, mut silent) = (None, None);
+        loop {
+            match timeout_at(end, searches.next()).await {
+                Ok(Some(Search::Found(line, named))) => return Ok((line, named)),
+                Ok(Some(Search::Again)) => {}
+                Ok(Some(Search::Missed(failure))) => missed = Some(worse(missed, failure)),
+                Ok(Some(Search::Silent(failure))) => silent = Some(worse(silent, failure)),
+                Ok(None) => break,
+                // Whoever is silent still may know better than those who have answered.
+                Err(_) => return Err(Miss::Soon(missed.or(silent).unwrap_or_else(too_late))),
+            }
+        }
+        Err(match missed {
+            Some(failure) => Miss::of(failure),
+            // Nobody knows of a master: there is nothing to wait for.
+            None => Miss::Final(silent.unwrap_or_else(too_late)),
+        })
+    }
+
+    /// Whom a Sentinel names as the master.
+    async fn ask(&self, sentinel: &mut Line) -> Result<Named, Failure> {
+        let mut questions = pipeline();
+        for question in ["GET-MASTER-ADDR-BY-NAME", "MASTER"] {
+            let question = questions.cmd("SENTINEL").arg(question);
+            question.arg(&self.service);
+        }
+        let mut answers = sentinel.pipeline(&questions).await?.into_iter();
+        let address = match answers.next().unwrap_or(Ok(Value::Nil)) {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError) => {
+                return Err(Failure::Unfit("the server is not a Sentinel"));
+            }
+            Ok(Value::Nil) => {
+                return Err(Failure::Unfit(
+                    "the Sentinels watch no master of this name; it is the path of the URL, as in \
+                     redis+sentinel://host:26379/mymaster",
+                ));
+            }
+            answer => answer.map_err(Failure::Talking)?,
+        };
+        let (host, port): (String, u16) =
+            redis::from_redis_value(address).map_err(|error| Failure::Talking(error.into()))?;
+        // Not everybody may ask for this.
+        let details = answers.next().and_then(Result::ok).unwrap_or(Value::Nil);
+        let details: HashMap<String, String> = redis::from_redis_value(details).unwrap_or_default();
+        let epoch = details.get("config-epoch").map(|epoch| epoch.parse());
+        Ok(Named {
+            address: Address::new(&host, port),
+            epoch: epoch.and_then(Result::ok).unwrap_or(0),
+        })
+    }
+
+    async fn master(&self, address: &Address, dialer: &Dialer) -> Result<Line, Failure> {
+        let client = address.client(&self.like).map_err(Failure::Connecting)?;
+        let mut line = dialer.dial(&client, None).await?;
+        let role = line.command(&redis::cmd("ROLE")).await?;
+        if let Value::Array(role) = role
+            && let Some(Value::BulkString(role)) = role.first()
+            && role == b"master"
+        {
+            return Ok(line);
+        }
+        // A Sentinel that has not heard of a failover yet sends to the old one.
+        Err(Failure::Connecting(RedisError::from((
+            ErrorKind::MasterNameNotFoundBySentinel,
+            "the server is not the master any more",
+        ))))
+    }
+}
