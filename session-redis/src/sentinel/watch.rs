@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use redis::{Client, PushInfo, PushKind, Value};
-use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
