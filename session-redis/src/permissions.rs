@@ -75,7 +75,7 @@ pub(crate) fn refused(error: &RedisError) -> Cow<'static, str> {
 }
 
 /// Every command of the store on the key of a session that is not there: all of them change
-/// nothing.
+/// nothing. (`ACL DRYRUN` would tell without, to those who may run it.)
 pub(crate) fn probes(keys: &Keys, ttl: Option<Duration>) -> Pipeline {
     let key = keys.key(&SessionId::random());
     let mut probes = pipeline();

@@ -72,10 +72,15 @@ impl Cluster {
     /// answer to what was asked.
     pub(crate) async fn probe(&self, probes: &Pipeline) -> Result<Answers, Failure> {
         let slots = self.topology.fresh().await?;
+        let mut all = pipeline();
+        all.cmd("ASKING");
+        for probe in probes.cmd_iter() {
+            all.add_command(probe.clone());
+        }
         let answers = slots
             .masters()
             .iter()
-            .map(|master| self.pipeline_at(master, probes));
+            .map(|master| self.pipeline_at(master, &all));
         let answers = futures_util::future::join_all(answers).await;
         Ok(answers.into_iter().flatten().flatten().collect())
     }
