@@ -14,16 +14,16 @@ use crate::RedisStore;
 use crate::address::Address;
 #[cfg(feature = "cluster")]
 use crate::cluster::{Cluster, Topology};
-use crate::connection::Connection;
-use crate::dial::{Dialer, Limits};
+use crate::connector::{Connector, Limits};
 #[cfg(feature = "cluster")]
-use crate::given::GivenCluster;
+use crate::external::ExternalCluster;
 use crate::keys::Keys;
-use crate::link::{Link, Target};
+use crate::manager::{Manager, Target};
 use crate::options::Options;
 use crate::permissions;
 #[cfg(feature = "sentinel")]
 use crate::sentinel::Sentinels;
+use crate::servers::Servers;
 use crate::tls::Tls;
 use crate::url::{self, Place, config};
 
@@ -87,7 +87,7 @@ pub struct RedisStoreBuilder {
     prefix: String,
     ttl: Option<Duration>,
     scan_count: usize,
-    dialer: Dialer,
+    connector: Connector,
     tls: Tls,
     clock: Clock,
 }
@@ -98,7 +98,7 @@ impl fmt::Debug for RedisStoreBuilder {
             .field("prefix", &self.prefix)
             .field("ttl", &self.ttl)
             .field("scan_count", &self.scan_count)
-            .field("limits", &self.dialer.limits)
+            .field("limits", &self.connector.limits)
             .finish_non_exhaustive()
     }
 }
@@ -109,7 +109,7 @@ impl Default for RedisStoreBuilder {
             prefix: "sess:".into(),
             ttl: Some(Duration::from_secs(86_400)),
             scan_count: 100,
-            dialer: Dialer {
+            connector: Connector {
                 limits: Limits {
                     connect: Duration::from_secs(3),
                     response: Duration::from_secs(5),
@@ -155,15 +155,15 @@ impl RedisStoreBuilder {
     /// How long an operation waits for a connection, from looking up the name to logging in,
     /// before it fails with [`Unavailable`](session_core::ErrorKind::Unavailable).
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.dialer.limits.connect = limit;
+        self.connector.limits.connect = limit;
         self
     }
 
     /// How long an operation waits for each answer before it fails with
-    /// [`Timeout`](session_core::ErrorKind::Timeout). The connection is given up then, and the
+    /// [`Timeout`](session_core::ErrorKind::Timeout). The connection is external up then, and the
     /// next operation makes another one.
     pub fn response_timeout(mut self, limit: Duration) -> Self {
-        self.dialer.limits.response = limit;
+        self.connector.limits.response = limit;
         self
     }
 
@@ -172,7 +172,7 @@ impl RedisStoreBuilder {
     /// one: a network that forgets idle connections without a word costs no session. Zero asks each
     /// time.
     pub fn trust_idle(mut self, limit: Duration) -> Self {
-        self.dialer.limits.trust = limit;
+        self.connector.limits.trust = limit;
         self
     }
 
@@ -188,7 +188,7 @@ impl RedisStoreBuilder {
     /// they know of themselves (address translation, containers). Certificates are still checked
     /// for the name.
     pub fn resolver(mut self, resolver: impl AsyncDNSResolver) -> Self {
-        self.dialer.resolver = Some(Arc::new(resolver));
+        self.connector.resolver = Some(Arc::new(resolver));
         self
     }
 
@@ -250,7 +250,7 @@ impl RedisStoreBuilder {
         self,
         connection: impl ConnectionLike + Clone + Send + Sync + 'static,
     ) -> RedisStore {
-        self.build(Connection::given(connection))
+        self.build(Servers::external(connection))
     }
 
     /// A store on a cluster connection that there is already. Its own time limits and its own
@@ -266,12 +266,12 @@ impl RedisStoreBuilder {
     #[cfg(feature = "cluster")]
     #[must_use]
     pub fn build_on_cluster(self, connection: ClusterConnection) -> RedisStore {
-        let given = GivenCluster(connection);
-        self.build(Connection::GivenCluster(Box::new(given)))
+        let external = ExternalCluster(connection);
+        self.build(Servers::ExternalCluster(Box::new(external)))
     }
 
     /// The connection to what a URL names, which is not spoken to yet.
-    fn connection(&self, url: &str) -> Result<Connection> {
+    fn connection(&self, url: &str) -> Result<Servers> {
         let equip = |info| {
             let equipped = self.tls.equip(info);
             equipped.map_err(|_| config("the certificates or the key cannot be read; they are PEM"))
@@ -284,8 +284,8 @@ impl RedisStoreBuilder {
                 let Some(like) = nodes.into_iter().next() else {
                     return Err(config("the URL names no node of the cluster"));
                 };
-                let topology = Topology::new(seeds, equip(like)?, self.dialer.clone());
-                return Ok(Connection::Cluster(Arc::new(Cluster::new(topology))));
+                let topology = Topology::new(seeds, equip(like)?, self.connector.clone());
+                return Ok(Servers::Cluster(Arc::new(Cluster::new(topology))));
             }
             #[cfg(feature = "sentinel")]
             Place::Sentinel {
@@ -305,11 +305,11 @@ impl RedisStoreBuilder {
                 ));
             }
         };
-        let link = Link::new(target, self.dialer.clone());
-        Ok(Connection::Own(Arc::new(link)))
+        let manager = Manager::new(target, self.connector.clone());
+        Ok(Servers::Own(Arc::new(manager)))
     }
 
-    fn build(self, connection: Connection) -> RedisStore {
+    fn build(self, connection: Servers) -> RedisStore {
         let options = Options {
             keys: Keys::new(self.prefix),
             ttl: self.ttl,

@@ -7,10 +7,31 @@ use std::sync::Arc;
 use redis::{RedisError, ServerErrorKind, Value};
 use session_core::{Error, ErrorKind};
 
-use crate::connection::Failure;
-use crate::permissions;
+use crate::refusal;
+
+/// A command that got no good answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Failure {
+    /// There was no connection to send it over.
+    Connecting(RedisError),
+    /// It was sent, or may have been.
+    Talking(RedisError),
+    /// The server is none to send it to.
+    #[cfg_attr(
+        not(any(feature = "cluster", feature = "sentinel")),
+        expect(dead_code, reason = "a single server is not asked what it is")
+    )]
+    Unfit(&'static str),
+}
 
 impl Failure {
+    pub(crate) fn kind(&self) -> Option<redis::ErrorKind> {
+        match self {
+            Self::Connecting(error) | Self::Talking(error) => Some(error.kind()),
+            Self::Unfit(_) => None,
+        }
+    }
+
     /// The error of `operation`. Texts of the client library and of the server may quote keys,
     /// values, addresses and user names, so that none of them goes on: only what is known to be
     /// harmless does, the kind of an I/O error and the code word of the server's answer.
@@ -75,7 +96,7 @@ fn build(operation: &'static str, error: &RedisError) -> Error {
 /// What a caller can do about it, and what more there is to say.
 fn kind(error: &RedisError) -> (ErrorKind, Option<Cow<'static, str>>) {
     if error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoPerm) {
-        return (ErrorKind::Config, Some(permissions::refused(error)));
+        return (ErrorKind::Config, Some(refusal::message(error)));
     }
     let (kind, message) = known_kind(error);
     (kind, message.map(Cow::Borrowed))

@@ -5,8 +5,9 @@ use redis::{Pipeline, RedisResult, Value};
 use session_core::Result;
 
 use crate::RedisStore;
-use crate::connection::{Node, pipeline};
+use crate::connection::pipeline;
 use crate::error::{answer_error, unexpected};
+use crate::node::Node;
 use crate::options::Options;
 
 pub(crate) type Key = Vec<u8>;

@@ -2,7 +2,8 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
 
-use crate::connection::{Connection, Failure};
+use crate::error::Failure;
+use crate::servers::Servers;
 
 /// The name, the script, the number of keys, the key, and the arguments of ours that has most.
 const MOST_ARGUMENTS: usize = 4 + 3;
@@ -72,7 +73,7 @@ impl Script {
     /// to the command: twice, if the server has to be sent the text.
     pub(crate) async fn run(
         &self,
-        connection: &Connection,
+        servers: &Servers,
         key: &[u8],
         bytes: usize,
         arguments: impl Fn(&mut Cmd),
@@ -84,14 +85,11 @@ impl Script {
             arguments(&mut command);
             command
         };
-        match connection
-            .command(key, &command("EVALSHA", &self.hash))
-            .await
-        {
+        match servers.command(key, &command("EVALSHA", &self.hash)).await {
             Err(failure)
                 if failure.kind() == Some(ErrorKind::Server(ServerErrorKind::NoScript)) =>
             {
-                connection.command(key, &command("EVAL", self.text)).await
+                servers.command(key, &command("EVAL", self.text)).await
             }
             answer => answer,
         }

@@ -11,12 +11,14 @@ use session_core::{
 };
 
 use crate::RedisStoreBuilder;
-use crate::connection::{Connection, Node, pipeline};
+use crate::connection::pipeline;
 use crate::error::{answer_error, unexpected};
 use crate::expiry::{Lifetime, stored_expiry};
+use crate::node::Node;
 use crate::options::Options;
 use crate::scan::Scan;
 use crate::script::{PERSIST_IF_THERE, REPLACE_IF_SAME};
+use crate::servers::Servers;
 use crate::walk::Walk;
 
 /// The largest value of a Redis string.
@@ -65,7 +67,7 @@ pub struct RedisStore {
 }
 
 struct Inner {
-    connection: Connection,
+    servers: Servers,
     options: Options,
 }
 
@@ -98,12 +100,9 @@ impl RedisStore {
         RedisStoreBuilder::default()
     }
 
-    pub(crate) fn new(connection: Connection, options: Options) -> Self {
+    pub(crate) fn new(servers: Servers, options: Options) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                connection,
-                options,
-            }),
+            inner: Arc::new(Inner { servers, options }),
         }
     }
 
@@ -117,13 +116,13 @@ impl RedisStore {
 
     /// Sends a command about one key.
     async fn ask(&self, operation: &'static str, key: &[u8], command: &Cmd) -> Result<Value> {
-        let answer = self.inner.connection.command(key, command).await;
+        let answer = self.inner.servers.command(key, command).await;
         answer.map_err(|failure| failure.of(operation))
     }
 
     /// All servers that have sessions.
     pub(crate) async fn nodes(&self, operation: &'static str) -> Result<Vec<Node>> {
-        let nodes = self.inner.connection.nodes().await;
+        let nodes = self.inner.servers.nodes().await;
         nodes.map_err(|failure| failure.of(operation))
     }
 
@@ -134,7 +133,7 @@ impl RedisStore {
         node: &Node,
         pipeline: &redis::Pipeline,
     ) -> Result<Vec<RedisResult<Value>>> {
-        let answers = self.inner.connection.pipeline_at(node, pipeline).await;
+        let answers = self.inner.servers.pipeline_at(node, pipeline).await;
         answers.map_err(|failure| failure.of(operation))
     }
 
@@ -229,7 +228,7 @@ impl Store for RedisStore {
         let mut both = pipeline();
         both.cmd("GET").arg(&key).cmd("PTTL").arg(&key);
         let asked = self.options().clock.now();
-        let answers = self.inner.connection.pipeline(&key, &both).await;
+        let answers = self.inner.servers.pipeline(&key, &both).await;
         let mut answers = answers.map_err(|failure| failure.of("get"))?.into_iter();
         self.decode("get", asked, answers.next(), answers.next())
     }
@@ -271,7 +270,7 @@ impl Store for RedisStore {
     async fn clear(&self) -> Result<()> {
         // A key whose slot moves from a master that is still to be asked to one that has been asked
         // escapes the first walk.
-        for _ in 0..self.inner.connection.walks() {
+        for _ in 0..self.inner.servers.walks() {
             self.unlink_all().await?;
         }
         Ok(())
@@ -281,7 +280,7 @@ impl Store for RedisStore {
         let key = self.key(id);
         let answer = match self.options().lifetime(cookie.expires()) {
             Lifetime::Endless => PERSIST_IF_THERE
-                .run(&self.inner.connection, &key, 0, |_| {})
+                .run(&self.inner.servers, &key, 0, |_| {})
                 .await
                 .map_err(|failure| failure.of("touch"))?,
             lifetime => {
@@ -341,7 +340,7 @@ impl Store for RedisStore {
             command.arg(old.json()).arg(new.json()).arg(millis);
         };
         let answer = REPLACE_IF_SAME
-            .run(&self.inner.connection, &self.key(id), bytes, arguments)
+            .run(&self.inner.servers, &self.key(id), bytes, arguments)
             .await
             .map_err(|failure| failure.of("replace"))?;
         match answer {

@@ -8,12 +8,11 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use redis::{Client, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value};
 use tokio::time::{Instant, sleep, timeout_at};
 
-pub(crate) use self::watch::Watch;
-
 use crate::address::Address;
-use crate::connection::{Failure, pipeline};
-use crate::dial::{Dialer, Line};
-use crate::patience::{Miss, PAUSE, Patience, too_late, worse};
+use crate::connection::{Connection, pipeline};
+use crate::connector::Connector;
+use crate::deadline::{Deadline, PAUSE, Unconnected, too_late, worse};
+use crate::error::Failure;
 
 /// Finds the master that some Sentinels watch.
 ///
@@ -52,7 +51,7 @@ const STEP: Duration = Duration::from_millis(10);
 
 /// What came of asking one Sentinel.
 enum Search {
-    Found(Line, Named),
+    Found(Connection, Named),
     /// It names a master that another one has named already.
     Again,
     /// The master that it names is none, or cannot be reached.
@@ -71,29 +70,35 @@ impl Sentinels {
         }
     }
 
-    /// A connection to the master, which is given up as soon as a Sentinel tells of another one.
-    pub(crate) async fn dial(self: &Arc<Self>, dialer: &Dialer) -> Result<Line, Failure> {
-        let (line, named) = self.search(dialer).await?;
-        let watch = Watch::begin(Arc::clone(self), dialer, named, line.lost());
-        Ok(line.watched(watch))
+    /// A connection to the master, which is external up as soon as a Sentinel tells of another one.
+    pub(crate) async fn connect(
+        self: &Arc<Self>,
+        connector: &Connector,
+    ) -> Result<Connection, Failure> {
+        let (connection, named) = self.search(connector).await?;
+        let watch = watch::watch(Arc::clone(self), connector, named, connection.lost());
+        Ok(connection.watched(watch))
     }
 
     /// While a failover is under way, this waits for the new master, within the time for
     /// connecting.
-    async fn search(&self, dialer: &Dialer) -> Result<(Line, Named), Failure> {
-        let patience = Patience::new(dialer.limits.connect);
+    async fn search(&self, connector: &Connector) -> Result<(Connection, Named), Failure> {
+        let deadline = Deadline::new(connector.limits.connect);
         let mut last = None;
         loop {
-            if let Some(found) = self.succeed(dialer, &patience).await {
+            if let Some(found) = self.succeed(connector, &deadline).await {
                 return Ok(found);
             }
-            match self.round(dialer, Instant::now() + patience.round()).await {
+            match self
+                .round(connector, Instant::now() + deadline.round())
+                .await
+            {
                 Ok(found) => return Ok(found),
-                Err(Miss::Final(failure)) => return Err(failure),
-                Err(Miss::Soon(failure)) => last = Some(worse(last, failure)),
+                Err(Unconnected::Final(failure)) => return Err(failure),
+                Err(Unconnected::Retryable(failure)) => last = Some(worse(last, failure)),
             }
-            sleep(PAUSE.min(patience.round())).await;
-            if patience.is_over() {
+            sleep(PAUSE.min(deadline.round())).await;
+            if deadline.is_over() {
                 return Err(last.unwrap_or_else(too_late));
             }
         }
@@ -101,12 +106,18 @@ impl Sentinels {
 
     /// The successor of whom a Sentinel has told, once it is the master. The Sentinels may name the old one
     /// for another second, and the old one does not know yet.
-    async fn succeed(&self, dialer: &Dialer, patience: &Patience) -> Option<(Line, Named)> {
+    async fn succeed(
+        &self,
+        connector: &Connector,
+        deadline: &Deadline,
+    ) -> Option<(Connection, Named)> {
         while let Some((named, end)) = self.successor()
-            && !patience.is_over()
+            && !deadline.is_over()
         {
-            if let Ok(Ok(line)) = timeout_at(end, self.master(&named.address, dialer)).await {
-                return Some((line, named));
+            if let Ok(Ok(connection)) =
+                timeout_at(end, self.master(&named.address, connector)).await
+            {
+                return Some((connection, named));
             }
             sleep(STEP).await;
         }
@@ -133,10 +144,14 @@ impl Sentinels {
     /// Asks all Sentinels at once, and takes the first master that says that it is one. The
     /// masters that they name are tried at once, too: one that is gone, as its Sentinel has yet to
     /// notice, must not keep anybody from the one that took over.
-    async fn round(&self, dialer: &Dialer, end: Instant) -> Result<(Line, Named), Miss> {
+    async fn round(
+        &self,
+        connector: &Connector,
+        end: Instant,
+    ) -> Result<(Connection, Named), Unconnected> {
         let tried = Mutex::new(Vec::new());
         let searches = self.clients.iter().map(|client| async {
-            let named = async { self.ask(&mut dialer.dial(client, None).await?).await };
+            let named = async { self.ask(&mut connector.connect(client, None).await?).await };
             let named = match named.await {
                 Ok(named) => named,
                 Err(failure) => return Search::Silent(failure),
@@ -148,8 +163,8 @@ impl Sentinels {
                 }
                 tried.push(named.address.clone());
             }
-            match self.master(&named.address, dialer).await {
-                Ok(line) => Search::Found(line, named),
+            match self.master(&named.address, connector).await {
+                Ok(connection) => Search::Found(connection, named),
                 Err(failure) => Search::Missed(failure),
             }
         });
@@ -157,24 +172,28 @@ impl Sentinels {
         let (mut missed, mut silent) = (None, None);
         loop {
             match timeout_at(end, searches.next()).await {
-                Ok(Some(Search::Found(line, named))) => return Ok((line, named)),
+                Ok(Some(Search::Found(connection, named))) => return Ok((connection, named)),
                 Ok(Some(Search::Again)) => {}
                 Ok(Some(Search::Missed(failure))) => missed = Some(worse(missed, failure)),
                 Ok(Some(Search::Silent(failure))) => silent = Some(worse(silent, failure)),
                 Ok(None) => break,
                 // Whoever is silent still may know better than those who have answered.
-                Err(_) => return Err(Miss::Soon(missed.or(silent).unwrap_or_else(too_late))),
+                Err(_) => {
+                    return Err(Unconnected::Retryable(
+                        missed.or(silent).unwrap_or_else(too_late),
+                    ));
+                }
             }
         }
         Err(match missed {
-            Some(failure) => Miss::of(failure),
+            Some(failure) => Unconnected::of(failure),
             // Nobody knows of a master: there is nothing to wait for.
-            None => Miss::Final(silent.unwrap_or_else(too_late)),
+            None => Unconnected::Final(silent.unwrap_or_else(too_late)),
         })
     }
 
     /// Whom a Sentinel names as the master.
-    async fn ask(&self, sentinel: &mut Line) -> Result<Named, Failure> {
+    async fn ask(&self, sentinel: &mut Connection) -> Result<Named, Failure> {
         let mut questions = pipeline();
         for question in ["GET-MASTER-ADDR-BY-NAME", "MASTER"] {
             let question = questions.cmd("SENTINEL").arg(question);
@@ -205,15 +224,19 @@ impl Sentinels {
         })
     }
 
-    async fn master(&self, address: &Address, dialer: &Dialer) -> Result<Line, Failure> {
+    async fn master(
+        &self,
+        address: &Address,
+        connector: &Connector,
+    ) -> Result<Connection, Failure> {
         let client = address.client(&self.like).map_err(Failure::Connecting)?;
-        let mut line = dialer.dial(&client, None).await?;
-        let role = line.command(&redis::cmd("ROLE")).await?;
+        let mut connection = connector.connect(&client, None).await?;
+        let role = connection.command(&redis::cmd("ROLE")).await?;
         if let Value::Array(role) = role
             && let Some(Value::BulkString(role)) = role.first()
             && role == b"master"
         {
-            return Ok(line);
+            return Ok(connection);
         }
         // A Sentinel that has not heard of a failover yet sends to the old one.
         Err(Failure::Connecting(RedisError::from((

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,14 +8,14 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use redis::{Client, PushInfo, PushKind, Value};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::unbounded_channel;
-use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::{Named, Sentinels};
 use crate::address::Address;
-use crate::connection::Failure;
-use crate::dial::Dialer;
-use crate::patience::ROUND;
+use crate::connection::Watch;
+use crate::connector::Connector;
+use crate::deadline::ROUND;
+use crate::error::Failure;
 
 /// How often each Sentinel is asked who the master is, also by those who hear of a change at once:
 /// what they would hear may get lost, and so may the Sentinel.
@@ -29,65 +28,40 @@ const PROMOTION: &str = "+failover-state-wait-promotion";
 const SWITCH: &str = "+switch-master";
 
 /// Listens to the Sentinels while there is a connection to the master that they named, and gives
-/// that up when they name another one: the old master takes writes for ten seconds more, which are
-/// gone when it is demoted.
-pub(crate) struct Watch {
-    task: JoinHandle<()>,
-    doubt: Arc<Notify>,
-}
-
-impl Watch {
-    /// On the runtime of the connection, whose end `lost` is.
-    pub(super) fn begin(
-        sentinels: Arc<Sentinels>,
-        dialer: &Dialer,
-        master: Named,
-        lost: Arc<AtomicBool>,
-    ) -> Self {
-        let dialer = dialer.limited_to(ROUND);
-        let doubt = Arc::new(Notify::new());
-        let asked = Arc::clone(&doubt);
-        let task = tokio::spawn(async move {
-            let listeners = sentinels.clients.iter().map(|client| {
-                let listener = Listener {
-                    sentinels: &sentinels,
-                    dialer: &dialer,
-                    master: &master,
-                    doubt: &asked,
-                };
-                listener.listen(client)
-            });
-            let mut listeners = listeners.collect::<FuturesUnordered<_>>();
-            if let Some(successor) = listeners.next().await {
-                sentinels.announce(successor);
-                lost.store(true, Ordering::SeqCst);
-            }
+/// that up, `lost`, when they name another one: the old master takes writes for ten seconds more,
+/// which are gone when it is demoted.
+pub(super) fn watch(
+    sentinels: Arc<Sentinels>,
+    connector: &Connector,
+    master: Named,
+    lost: Arc<AtomicBool>,
+) -> Watch {
+    let connector = connector.limited_to(ROUND);
+    let doubt = Arc::new(Notify::new());
+    let doubted = Arc::clone(&doubt);
+    let task = tokio::spawn(async move {
+        let listeners = sentinels.clients.iter().map(|client| {
+            let listener = Listener {
+                sentinels: &sentinels,
+                connector: &connector,
+                master: &master,
+                doubt: &doubted,
+            };
+            listener.listen(client)
         });
-        Self { task, doubt }
-    }
-
-    /// The master behaves as if it were none any more: asks at once.
-    pub(crate) fn doubt(&self) {
-        self.doubt.notify_waiters();
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl fmt::Debug for Watch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch").finish_non_exhaustive()
-    }
+        let mut listeners = listeners.collect::<FuturesUnordered<_>>();
+        if let Some(successor) = listeners.next().await {
+            sentinels.announce(successor);
+            lost.store(true, Ordering::SeqCst);
+        }
+    });
+    Watch { task, doubt }
 }
 
 /// Listens to one Sentinel.
 struct Listener<'a> {
     sentinels: &'a Sentinels,
-    dialer: &'a Dialer,
+    connector: &'a Connector,
     master: &'a Named,
     doubt: &'a Notify,
 }
@@ -106,7 +80,7 @@ impl Listener<'_> {
 
     async fn listen_once(&self, client: &Client) -> Result<Named, Failure> {
         let (sender, mut messages) = unbounded_channel();
-        let mut sentinel = self.dialer.dial(client, Some(sender)).await?;
+        let mut sentinel = self.connector.connect(client, Some(sender)).await?;
         // Where that is not allowed, or not known (RESP2), asking has to do.
         let _ = sentinel.subscribe(&[PROMOTION, SWITCH]).await;
         loop {
