@@ -9,7 +9,6 @@ use redis::io::AsyncDNSResolver;
 use redis::{Client, ConnectionInfo};
 use session_core::{Clock, Result};
 
-use crate::RedisStore;
 #[cfg(feature = "cluster")]
 use crate::address::Address;
 #[cfg(feature = "cluster")]
@@ -24,6 +23,7 @@ use crate::permissions;
 #[cfg(feature = "sentinel")]
 use crate::sentinel::Sentinels;
 use crate::servers::Servers;
+use crate::store::RedisStore;
 use crate::tls::Tls;
 use crate::url::{self, Place, config};
 
@@ -123,6 +123,23 @@ impl Default for RedisStoreBuilder {
     }
 }
 
+impl RedisStore {
+    /// A store with the default options on the server of a URL; see
+    /// [`RedisStoreBuilder::connect`].
+    ///
+    /// # Errors
+    ///
+    /// As [`RedisStoreBuilder::connect`].
+    pub async fn connect(url: &str) -> Result<Self> {
+        Self::builder().connect(url).await
+    }
+
+    /// The options of a store.
+    pub fn builder() -> RedisStoreBuilder {
+        RedisStoreBuilder::default()
+    }
+}
+
 impl RedisStoreBuilder {
     /// What the keys begin with; the session id follows. It is taken literally, whatever
     /// characters it has. With an empty one, every string in the database is a session of this
@@ -160,7 +177,7 @@ impl RedisStoreBuilder {
     }
 
     /// How long an operation waits for each answer before it fails with
-    /// [`Timeout`](session_core::ErrorKind::Timeout). The connection is external up then, and the
+    /// [`Timeout`](session_core::ErrorKind::Timeout). The connection is given up then, and the
     /// next operation makes another one.
     pub fn response_timeout(mut self, limit: Duration) -> Self {
         self.connector.limits.response = limit;

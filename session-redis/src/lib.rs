@@ -18,6 +18,7 @@ mod node;
 mod options;
 mod permissions;
 mod refusal;
+mod row;
 mod scan;
 mod script;
 #[cfg(feature = "sentinel")]

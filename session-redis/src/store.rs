@@ -1,21 +1,20 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use redis::{Cmd, RedisResult, Value};
+use redis::{Cmd, Value};
 use session_core::{
     Capabilities, Created, Error, ErrorKind, Record, Renewal, Renewed, Replaced, Result,
     SessionCookie, SessionId, Store, StoreStream, Swept, Touched,
 };
 
-use crate::RedisStoreBuilder;
 use crate::connection::pipeline;
 use crate::error::{answer_error, unexpected};
-use crate::expiry::{Lifetime, stored_expiry};
-use crate::node::Node;
+use crate::expiry::Lifetime;
 use crate::options::Options;
+use crate::row::decode;
 use crate::scan::Scan;
 use crate::script::{PERSIST_IF_THERE, REPLACE_IF_SAME};
 use crate::servers::Servers;
@@ -40,7 +39,7 @@ const SET_BYTES: usize = "SETPXNX".len() + MILLIS_BYTES;
 ///
 /// A session is the string at `prefix` + id, as connect-redis writes it: processes of both kinds
 /// can share a server. Its time to live is the session's remaining time, to the millisecond, or
-/// [`ttl`](RedisStoreBuilder::ttl) for a cookie that ends with the browser. The server counts it
+/// [`ttl`](crate::RedisStoreBuilder::ttl) for a cookie that ends with the browser. The server counts it
 /// down by its own clock, so that the clocks of the two machines need not agree.
 ///
 /// # Round trips
@@ -51,7 +50,7 @@ const SET_BYTES: usize = "SETPXNX".len() + MILLIS_BYTES;
 /// a cluster, so does a slot that has moved.
 ///
 /// `length`, `clear`, `all` and `ids` go through the database with `SCAN`, one round trip for
-/// [`scan_count`](RedisStoreBuilder::scan_count) keys of it, whosever they are. They hold one page
+/// [`scan_count`](crate::RedisStoreBuilder::scan_count) keys of it, whosever they are. They hold one page
 /// at a time; all but `clear` also hold the keys that they have seen, because `SCAN` repeats some. On
 /// a cluster they ask for its map first, and then go through one master after the other; `clear`
 /// does so twice, for the sake of sessions that move meanwhile.
@@ -72,7 +71,7 @@ struct Inner {
 }
 
 impl RedisStore {
-    /// What the store can do with the default [`ttl`](RedisStoreBuilder::ttl). The server removes
+    /// What the store can do with the default [`ttl`](crate::RedisStoreBuilder::ttl). The server removes
     /// expired records by itself.
     pub const CAPABILITIES: Capabilities = Capabilities::NONE
         .with_touch()
@@ -84,21 +83,6 @@ impl RedisStore {
         .with_server_ttl()
         .with_durable()
         .with_default_ttl(Some(Duration::from_secs(86_400)));
-
-    /// A store with the default options on the server of a URL; see
-    /// [`RedisStoreBuilder::connect`].
-    ///
-    /// # Errors
-    ///
-    /// As [`RedisStoreBuilder::connect`].
-    pub async fn connect(url: &str) -> Result<Self> {
-        Self::builder().connect(url).await
-    }
-
-    /// The options of a store.
-    pub fn builder() -> RedisStoreBuilder {
-        RedisStoreBuilder::default()
-    }
 
     pub(crate) fn new(servers: Servers, options: Options) -> Self {
         Self {
@@ -120,26 +104,9 @@ impl RedisStore {
         answer.map_err(|failure| failure.of(operation))
     }
 
-    /// All servers that have sessions.
-    pub(crate) async fn nodes(&self, operation: &'static str) -> Result<Vec<Node>> {
-        let nodes = self.inner.servers.nodes().await;
-        nodes.map_err(|failure| failure.of(operation))
-    }
-
-    /// Sends one server commands that are answered one by one.
-    pub(crate) async fn ask_at(
-        &self,
-        operation: &'static str,
-        node: &Node,
-        pipeline: &redis::Pipeline,
-    ) -> Result<Vec<RedisResult<Value>>> {
-        let answers = self.inner.servers.pipeline_at(node, pipeline).await;
-        answers.map_err(|failure| failure.of(operation))
-    }
-
     /// Removes what one walk finds.
     async fn unlink_all(&self) -> Result<()> {
-        let mut scan = Scan::repeating(self, "clear");
+        let mut scan = Scan::repeating(&self.inner.servers, self.options(), "clear");
         while !scan.is_finished() {
             // One command for each key: on a cluster they live in different slots.
             let unlink = |page: &mut redis::Pipeline, key: &Vec<u8>| {
@@ -169,36 +136,6 @@ impl RedisStore {
         let mut command = Cmd::with_capacity(SET_ARGUMENTS, size);
         command.arg("SET").arg(key).arg(record.json());
         command
-    }
-
-    /// The record of a `GET` and a `PTTL` that were sent at `asked`. The time to live counts from
-    /// then: the question is short, and the answer may be long in coming.
-    pub(crate) fn decode(
-        &self,
-        operation: &'static str,
-        asked: SystemTime,
-        text: Option<RedisResult<Value>>,
-        pttl: Option<RedisResult<Value>>,
-    ) -> Result<Option<Record>> {
-        let (Some(text), Some(pttl)) = (text, pttl) else {
-            return Err(unexpected(operation, &Value::Nil));
-        };
-        let text = match text.map_err(|error| answer_error(operation, &error))? {
-            Value::Nil => return Ok(None),
-            Value::BulkString(bytes) => bytes,
-            other => return Err(unexpected(operation, &other)),
-        };
-        let pttl = match pttl.map_err(|error| answer_error(operation, &error))? {
-            Value::Int(millis) => millis,
-            other => return Err(unexpected(operation, &other)),
-        };
-        let Some(expiry) = stored_expiry(pttl, asked) else {
-            return Ok(None);
-        };
-        let text = String::from_utf8(text).map_err(|_| {
-            Error::new(ErrorKind::Decode, operation).with_message("the value is not UTF-8")
-        })?;
-        Record::decode(text, expiry).map(Some)
     }
 }
 
@@ -230,7 +167,7 @@ impl Store for RedisStore {
         let asked = self.options().clock.now();
         let answers = self.inner.servers.pipeline(&key, &both).await;
         let mut answers = answers.map_err(|failure| failure.of("get"))?.into_iter();
-        self.decode("get", asked, answers.next(), answers.next())
+        decode("get", asked, answers.next(), answers.next())
     }
 
     async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
@@ -259,7 +196,7 @@ impl Store for RedisStore {
     }
 
     async fn length(&self) -> Result<u64> {
-        let mut scan = Scan::once(self, "length");
+        let mut scan = Scan::once(&self.inner.servers, self.options(), "length");
         while !scan.is_finished() {
             scan.turn(|_, _| {}).await?;
             drop(scan.take_keys());
@@ -352,11 +289,15 @@ impl Store for RedisStore {
     }
 
     fn all(&self) -> StoreStream<'_, (SessionId, Record)> {
-        Walk::records(self).stream().boxed()
+        Walk::records(&self.inner.servers, self.options())
+            .stream()
+            .boxed()
     }
 
     fn ids(&self) -> StoreStream<'_, SessionId> {
-        Walk::ids(self).stream().boxed()
+        Walk::ids(&self.inner.servers, self.options())
+            .stream()
+            .boxed()
     }
 
     async fn sweep(&self, _: usize) -> Result<Swept> {

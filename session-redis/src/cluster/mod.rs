@@ -124,7 +124,7 @@ impl Cluster {
     /// there no longer than for a connection.
     async fn send(&self, key: &[u8], batch: Batch<'_>) -> Result<Answers, Failure> {
         let slot = slot_of(key);
-        let deadline = Deadline::new(self.topology.deadline());
+        let deadline = Deadline::new(self.topology.limit());
         let mut towards = None;
         let mut last = None;
         for round in 0.. {

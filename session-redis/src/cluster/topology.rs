@@ -83,7 +83,7 @@ impl Topology {
     }
 
     /// How long to wait for a master that is not there.
-    pub(crate) fn deadline(&self) -> Duration {
+    pub(crate) fn limit(&self) -> Duration {
         self.connector.limits.connect
     }
 
@@ -146,7 +146,7 @@ impl Topology {
     /// A map that was read after this call.
     pub(crate) async fn fresh(&self) -> Result<Arc<Slots>, Failure> {
         let version = self.known().version;
-        let deadline = Deadline::new(self.deadline());
+        let deadline = Deadline::new(self.limit());
         loop {
             // Those that were asked may say nothing; the next ones are others.
             match timeout(deadline.round(), self.read(version)).await {

@@ -70,7 +70,7 @@ impl Sentinels {
         }
     }
 
-    /// A connection to the master, which is external up as soon as a Sentinel tells of another one.
+    /// A connection to the master, which is given up as soon as a Sentinel tells of another one.
     pub(crate) async fn connect(
         self: &Arc<Self>,
         connector: &Connector,

@@ -70,7 +70,10 @@ async fn failed(
         .filter_map(async |failed| failed);
     let failed: Vec<_> = failed.collect().await;
     let lost = failed.iter().filter(|write| write.confirmed).count();
-    println!("of {all}, {} refused, {lost} lost", failed.len() - lost);
+    #[allow(clippy::print_stdout, reason = "the numbers of the README")]
+    {
+        println!("of {all}, {} refused, {lost} lost", failed.len() - lost);
+    }
     (failed, known)
 }
 
@@ -168,8 +171,8 @@ async fn fail_over_by_hand(server: &Server, words: &str) -> Instant {
         let role: Vec<Value> = ask(&mut replica, "ROLE").await;
         redis::from_redis_value(Value::Array(role[..3].to_vec())).unwrap()
     };
-    let old = server.nodes().into_iter().map(|node| node.address());
-    let old = old.into_iter().find(|node| node.port() == role.2).unwrap();
+    let mut nodes = server.nodes().iter().map(|node| node.address());
+    let old = nodes.find(|node| node.port() == role.2).unwrap();
     // On a busy machine it may take too long, and is given up by the servers.
     while !is_master(&mut replica).await {
         let _: redis::RedisResult<String> = site::words(words).query_async(&mut replica).await;

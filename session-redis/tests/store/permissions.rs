@@ -8,7 +8,7 @@ use crate::{HOUR, id, private, record, site, texts};
 
 /// Gives the user `shop` these permissions and no others, on every node that has keys.
 async fn allow(server: &Server, rules: &str) {
-    let nodes = server.nodes().into_iter();
+    let nodes = server.nodes().iter();
     for node in nodes.filter(|node| !node.name().starts_with("sentinel")) {
         let client = redis::Client::open(server.url_at(node.address())).unwrap();
         let mut node = client.get_multiplexed_async_connection().await.unwrap();
