@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::{sleep, timeout};
 
-use super::{Named, Sentinels};
+use super::sentinels::{Named, Sentinels};
 use crate::address::Address;
 use crate::connection::Watch;
 use crate::connector::Connector;
