@@ -20,13 +20,13 @@ use crate::sentinel::Sentinels;
 /// One connection that all operations of a runtime share, made when it is first needed and made
 /// again when it is lost.
 ///
-/// This is not the redis crate's `ConnectionManager`, because that one
+/// This is not the redis crate's `ConnectionManager`, because that one (in 1.8)
 /// - keeps the failure of an attempt to reconnect for the next command, however much later that
 ///   comes: the first session after an outage would fail although the server is back;
 /// - keeps a connection whose answers time out: when a host has vanished without a word, every
 ///   command would wait in vain until TCP gives up, a quarter of an hour later;
-/// - learns of a lost connection by failing a command, also when the connection was lost long
-///   before, or with the runtime that it was made on.
+/// - is made again by tasks of the runtime that it was made on, and learns of its end by failing a
+///   command when that runtime has ended, by RESP2 always.
 ///
 /// Here an operation that finds no connection has all the time for connecting to itself, and the
 /// connection says itself when it ends. No command is ever sent twice.

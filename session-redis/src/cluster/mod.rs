@@ -12,10 +12,10 @@ use crate::deadline::{Deadline, PAUSE, Unconnected, too_late};
 use crate::error::Failure;
 use crate::node::Node;
 
-/// Managers to the masters of a cluster. Replicas are never read from: one may not have heard yet that
-/// a session was destroyed.
+/// The masters of a cluster, each with a connection. Replicas are never read from: one may not have
+/// heard yet that a session was destroyed.
 ///
-/// This is not the redis crate's `ClusterConnection`, because that one
+/// This is not the redis crate's `ClusterConnection`, because that one (in 1.8)
 /// - sends a command again when its answer was lost, also one that may not be done twice, and
 ///   follows no redirection when it is told to try once only;
 /// - is driven by a task that ends with the runtime that it was made on, and does not come back;

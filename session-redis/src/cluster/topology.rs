@@ -91,7 +91,7 @@ impl Topology {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The one manager to a node.
+    /// What makes the connection to a node.
     pub(crate) fn manager(&self, address: &Address) -> Result<Arc<Manager>, Failure> {
         if let Some(manager) = self.known().managers.get(address) {
             return Ok(Arc::clone(manager));
@@ -240,7 +240,7 @@ impl Topology {
         known.slots = Some(Arc::clone(&slots));
         known.version += 1;
         known.read = Some(Instant::now());
-        // Managers to nodes that have gone, or have no slots any more, end here.
+        // Connections to nodes that have gone, or have no slots any more, end here.
         known
             .managers
             .retain(|node, _| slots.masters().contains(node));

@@ -11,9 +11,9 @@ use crate::error::Failure;
 
 /// Finds the master that some Sentinels watch.
 ///
-/// This is not the redis crate's `Sentinel`, because that one lends itself to one caller at a time,
-/// waits for answers as long as it likes, and checks a master over another connection than the one
-/// that it gives out.
+/// This is not the redis crate's `Sentinel`, because that one (in 1.8) lends itself to one caller at a
+/// time, asks one Sentinel after the other with time limits of its own, checks a master over another
+/// connection than the one that it gives out, and does not listen.
 pub(crate) struct Sentinels {
     pub(super) clients: Vec<Client>,
     /// What the Sentinels call the master.
@@ -51,6 +51,7 @@ impl Sentinels {
         }
     }
 
+    /// Who was heard of last, and until when he is waited for.
     pub(super) fn successor(&self) -> Option<(Named, Instant)> {
         let successor = self.successor.lock();
         let successor = successor.unwrap_or_else(PoisonError::into_inner);
@@ -59,6 +60,7 @@ impl Sentinels {
         (Instant::now() < end).then(|| (successor.named.clone(), end))
     }
 
+    /// Whoever looks for the master looks here first.
     pub(super) fn announce(&self, named: Named) {
         let heard = Instant::now();
         let successor = Some(Successor { named, heard });
