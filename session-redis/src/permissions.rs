@@ -49,7 +49,7 @@ pub(crate) fn check(keys: &Keys, answers: &Answers) -> Result<()> {
                 let prefix = keys.pattern().strip_suffix("?*").unwrap_or_default();
                 format!("~{prefix}*").into()
             }
-            Some(Missing::Something) => "more".into(),
+            Some(Missing::Something) => "a command or a key".into(),
             None => continue,
         };
         if !grants.contains(&grant) {

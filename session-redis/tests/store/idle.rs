@@ -16,7 +16,7 @@ fn waiting(proxy: &Arc<Proxy>) -> RedisStoreBuilder {
     builder()
         .connect_timeout(Duration::from_secs(60))
         .response_timeout(Duration::from_secs(30))
-        .resolver(Through(Arc::clone(proxy)))
+        .resolver(Through(vec![Arc::clone(proxy)]))
 }
 
 async fn proxy_of(server: &Server) -> Arc<Proxy> {
