@@ -9,20 +9,21 @@ use redis::io::AsyncDNSResolver;
 use redis::{Client, ConnectionInfo};
 use session_core::{Clock, Result};
 
-use crate::RedisStore;
 #[cfg(feature = "cluster")]
 use crate::address::Address;
 #[cfg(feature = "cluster")]
 use crate::cluster::{Cluster, Topology};
-use crate::connection::Connection;
-use crate::dial::{Dialer, Limits};
+use crate::connector::{Connector, Limits};
 #[cfg(feature = "cluster")]
-use crate::given::GivenCluster;
+use crate::external::ExternalCluster;
 use crate::keys::Keys;
-use crate::link::{Link, Target};
+use crate::manager::{Manager, Target};
 use crate::options::Options;
+use crate::permissions;
 #[cfg(feature = "sentinel")]
 use crate::sentinel::Sentinels;
+use crate::servers::Servers;
+use crate::store::RedisStore;
 use crate::tls::Tls;
 use crate::url::{self, Place, config};
 
@@ -35,6 +36,7 @@ use crate::url::{self, Place, config};
 /// | [`scan_count`](Self::scan_count) | 100 |
 /// | [`connect_timeout`](Self::connect_timeout) | 3 s |
 /// | [`response_timeout`](Self::response_timeout) | 5 s |
+/// | [`trust_idle`](Self::trust_idle) | 5 s |
 /// | [`resolver`](Self::resolver) | the system's |
 /// | `tls_root` (feature `tls`) | the authorities that the system trusts |
 /// | `tls_client` (feature `tls`) | no certificate |
@@ -76,13 +78,16 @@ use crate::url::{self, Place, config};
 /// hides most of it from the visitors. It does so too when the host of a master vanishes without a
 /// word: what was under way on a connection to it fails after the `response_timeout`, and what comes
 /// later asks again every second or so who the master is, instead of waiting for the old one.
+///
+/// A connection that was idle may have been forgotten by the network between. It is asked for after
+/// [`trust_idle`](Self::trust_idle), and replaced before anything is sent that might be lost.
 #[derive(Clone)]
 #[must_use]
 pub struct RedisStoreBuilder {
     prefix: String,
     ttl: Option<Duration>,
     scan_count: usize,
-    dialer: Dialer,
+    connector: Connector,
     tls: Tls,
     clock: Clock,
 }
@@ -93,7 +98,7 @@ impl fmt::Debug for RedisStoreBuilder {
             .field("prefix", &self.prefix)
             .field("ttl", &self.ttl)
             .field("scan_count", &self.scan_count)
-            .field("limits", &self.dialer.limits)
+            .field("limits", &self.connector.limits)
             .finish_non_exhaustive()
     }
 }
@@ -104,16 +109,34 @@ impl Default for RedisStoreBuilder {
             prefix: "sess:".into(),
             ttl: Some(Duration::from_secs(86_400)),
             scan_count: 100,
-            dialer: Dialer {
+            connector: Connector {
                 limits: Limits {
                     connect: Duration::from_secs(3),
                     response: Duration::from_secs(5),
+                    trust: Duration::from_secs(5),
                 },
                 resolver: None,
             },
             tls: Tls::default(),
             clock: Clock::system(),
         }
+    }
+}
+
+impl RedisStore {
+    /// A store with the default options on the server of a URL; see
+    /// [`RedisStoreBuilder::connect`].
+    ///
+    /// # Errors
+    ///
+    /// As [`RedisStoreBuilder::connect`].
+    pub async fn connect(url: &str) -> Result<Self> {
+        Self::builder().connect(url).await
+    }
+
+    /// The options of a store.
+    pub fn builder() -> RedisStoreBuilder {
+        RedisStoreBuilder::default()
     }
 }
 
@@ -149,7 +172,7 @@ impl RedisStoreBuilder {
     /// How long an operation waits for a connection, from looking up the name to logging in,
     /// before it fails with [`Unavailable`](session_core::ErrorKind::Unavailable).
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.dialer.limits.connect = limit;
+        self.connector.limits.connect = limit;
         self
     }
 
@@ -157,7 +180,16 @@ impl RedisStoreBuilder {
     /// [`Timeout`](session_core::ErrorKind::Timeout). The connection is given up then, and the
     /// next operation makes another one.
     pub fn response_timeout(mut self, limit: Duration) -> Self {
-        self.dialer.limits.response = limit;
+        self.connector.limits.response = limit;
+        self
+    }
+
+    /// A connection that was idle for longer is asked first whether it is still there, which is a
+    /// round trip. If it does not say so within a quarter of a second, the operation takes a new
+    /// one: a network that forgets idle connections without a word costs no session. Zero asks each
+    /// time.
+    pub fn trust_idle(mut self, limit: Duration) -> Self {
+        self.connector.limits.trust = limit;
         self
     }
 
@@ -173,7 +205,7 @@ impl RedisStoreBuilder {
     /// they know of themselves (address translation, containers). Certificates are still checked
     /// for the name.
     pub fn resolver(mut self, resolver: impl AsyncDNSResolver) -> Self {
-        self.dialer.resolver = Some(Arc::new(resolver));
+        self.connector.resolver = Some(Arc::new(resolver));
         self
     }
 
@@ -192,23 +224,31 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// A store on the server or the servers of a [URL](Self#urls), once it has been connected to.
+    /// A store on the server or the servers of a [URL](Self#urls), once it has been connected to
+    /// and has allowed every command of the store: on a key that is not there, in one round trip.
     ///
     /// # Errors
     ///
     /// [`Config`](session_core::ErrorKind::Config) for a URL that cannot be used, a wrong password,
-    /// a certificate that is not trusted and a server of another kind than the URL says;
+    /// a user whom the access rules (ACL) do not allow what the store needs (the error names it, as
+    /// in `+evalsha ~sess:*`), a certificate that is not trusted and a server of another kind than
+    /// the URL says;
     /// [`Unavailable`](session_core::ErrorKind::Unavailable) for a server that cannot be reached.
     /// No error holds the URL or a part of it.
     pub async fn connect(self, url: &str) -> Result<RedisStore> {
         let connection = self.connection(url)?;
         let ready = connection.ready().await;
         ready.map_err(|failure| failure.of("connect"))?;
-        Ok(self.build(connection))
+        let probes = permissions::probes(&Keys::new(self.prefix.clone()), self.ttl);
+        let answers = connection.probe(&probes).await;
+        let answers = answers.map_err(|failure| failure.of("connect"))?;
+        let store = self.build(connection);
+        permissions::check(&store.options().keys, &answers)?;
+        Ok(store)
     }
 
     /// The same without waiting: the first operation connects. For programs that should start
-    /// while the server is down.
+    /// while the server is down. What the user may not do is said by the operations that need it.
     ///
     /// # Errors
     ///
@@ -227,7 +267,7 @@ impl RedisStoreBuilder {
         self,
         connection: impl ConnectionLike + Clone + Send + Sync + 'static,
     ) -> RedisStore {
-        self.build(Connection::given(connection))
+        self.build(Servers::external(connection))
     }
 
     /// A store on a cluster connection that there is already. Its own time limits and its own
@@ -243,12 +283,12 @@ impl RedisStoreBuilder {
     #[cfg(feature = "cluster")]
     #[must_use]
     pub fn build_on_cluster(self, connection: ClusterConnection) -> RedisStore {
-        let given = GivenCluster(connection);
-        self.build(Connection::GivenCluster(Box::new(given)))
+        let external = ExternalCluster(connection);
+        self.build(Servers::ExternalCluster(Box::new(external)))
     }
 
     /// The connection to what a URL names, which is not spoken to yet.
-    fn connection(&self, url: &str) -> Result<Connection> {
+    fn connection(&self, url: &str) -> Result<Servers> {
         let equip = |info| {
             let equipped = self.tls.equip(info);
             equipped.map_err(|_| config("the certificates or the key cannot be read; they are PEM"))
@@ -261,8 +301,8 @@ impl RedisStoreBuilder {
                 let Some(like) = nodes.into_iter().next() else {
                     return Err(config("the URL names no node of the cluster"));
                 };
-                let topology = Topology::new(seeds, equip(like)?, self.dialer.clone());
-                return Ok(Connection::Cluster(Arc::new(Cluster::new(topology))));
+                let topology = Topology::new(seeds, equip(like)?, self.connector.clone());
+                return Ok(Servers::Cluster(Arc::new(Cluster::new(topology))));
             }
             #[cfg(feature = "sentinel")]
             Place::Sentinel {
@@ -282,11 +322,11 @@ impl RedisStoreBuilder {
                 ));
             }
         };
-        let link = Link::new(target, self.dialer.clone());
-        Ok(Connection::Own(Arc::new(link)))
+        let manager = Manager::new(target, self.connector.clone());
+        Ok(Servers::Own(Arc::new(manager)))
     }
 
-    fn build(self, connection: Connection) -> RedisStore {
+    fn build(self, connection: Servers) -> RedisStore {
         let options = Options {
             keys: Keys::new(self.prefix),
             ttl: self.ttl,

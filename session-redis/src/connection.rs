@@ -1,189 +1,165 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use redis::aio::ConnectionLike;
-use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
+use tokio::time::timeout;
+#[cfg(feature = "sentinel")]
+use tokio::{sync::Notify, task::JoinHandle};
 
-#[cfg(feature = "cluster")]
-use crate::address::Address;
-#[cfg(feature = "cluster")]
-use crate::cluster::Cluster;
-use crate::given::Given;
-#[cfg(feature = "cluster")]
-use crate::given::GivenCluster;
-use crate::link::Link;
+use crate::error::Failure;
 
-/// Where commands go. What a kind of server needs to be different (which node to ask, how to find
-/// it) is decided here and below; the store's commands are the same everywhere and touch one key
-/// each.
-#[derive(Clone)]
-pub(crate) enum Connection {
-    /// A connection that the store made and makes again when it is lost.
-    Own(Arc<Link>),
-    /// Such connections to the masters of a cluster.
-    #[cfg(feature = "cluster")]
-    Cluster(Arc<Cluster>),
-    /// One that the caller had; its own time limits and reconnection apply.
-    Given(Arc<dyn Given>),
-    #[cfg(feature = "cluster")]
-    GivenCluster(Box<GivenCluster>),
-}
+/// How long a server that was silent may take to say that it is still there. One that is merely
+/// slow loses nothing: it is connected to once more.
+const PING: Duration = Duration::from_millis(250);
 
-/// A server with keys of its own.
-#[derive(Clone, Debug)]
-pub(crate) enum Node {
-    Only,
-    /// One of a cluster.
-    #[cfg(feature = "cluster")]
-    At(Address),
-}
-
-/// A command that got no good answer.
-#[derive(Clone, Debug)]
-pub(crate) enum Failure {
-    /// There was no connection to send it over.
-    Connecting(RedisError),
-    /// It was sent, or may have been.
-    Talking(RedisError),
-    /// The server is none to send it to.
-    #[cfg_attr(
-        not(any(feature = "cluster", feature = "sentinel")),
-        expect(dead_code, reason = "a single server is not asked what it is")
-    )]
-    Unfit(&'static str),
-}
-
-impl Failure {
-    pub(crate) fn kind(&self) -> Option<redis::ErrorKind> {
-        match self {
-            Self::Connecting(error) | Self::Talking(error) => Some(error.kind()),
-            Self::Unfit(_) => None,
-        }
-    }
-}
-
+/// The answers to several commands.
 pub(crate) type Answers = Vec<RedisResult<Value>>;
 
+/// A connection that says itself when it ends.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    multiplexed: MultiplexedConnection,
+    lost: Arc<AtomicBool>,
+    heard: Arc<Heard>,
+    /// Of a connection that Sentinels have named.
+    #[cfg(feature = "sentinel")]
+    watch: Option<Arc<Watch>>,
+}
+
+/// When the server has answered last.
+struct Heard {
+    since: Instant,
+    millis: AtomicU64,
+}
+
+impl Heard {
+    fn passed(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn again(&self) {
+        self.millis.store(self.passed(), Ordering::Relaxed);
+    }
+
+    fn ago(&self) -> Duration {
+        let last = self.millis.load(Ordering::Relaxed);
+        Duration::from_millis(self.passed().saturating_sub(last))
+    }
+}
+
+/// A task that lasts as long as a connection, and may give it up.
+#[cfg(feature = "sentinel")]
+pub(crate) struct Watch {
+    pub(crate) task: JoinHandle<()>,
+    /// The server behaves as if it were no master any more.
+    pub(crate) doubt: Arc<Notify>,
+}
+
+#[cfg(feature = "sentinel")]
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
 impl Connection {
-    pub(crate) fn given(connection: impl ConnectionLike + Clone + Send + Sync + 'static) -> Self {
-        Self::Given(Arc::new(connection))
-    }
-
-    /// Connects, where that is ours to do.
-    pub(crate) async fn ready(&self) -> Result<(), Failure> {
-        match self {
-            Self::Own(link) => link.line().await.map(drop),
-            #[cfg(feature = "cluster")]
-            Self::Cluster(cluster) => cluster.connect().await,
-            _ => Ok(()),
-        }
-    }
-
-    /// Sends a command that is about `key` alone.
-    pub(crate) async fn command(&self, key: &[u8], command: &Cmd) -> Result<Value, Failure> {
-        #[cfg(not(feature = "cluster"))]
-        let _ = key;
-        match self {
-            Self::Own(link) => link.line().await?.command(command).await,
-            #[cfg(feature = "cluster")]
-            Self::Cluster(cluster) => cluster.command(key, command).await,
-            Self::Given(given) => given.command(command).await.map_err(Failure::Talking),
-            #[cfg(feature = "cluster")]
-            Self::GivenCluster(given) => given.command(command).await,
-        }
-    }
-
-    /// Sends commands that are about `key` alone and only read, at once. The answer of each is its
-    /// own, an error of the server too.
-    pub(crate) async fn pipeline(
-        &self,
-        key: &[u8],
-        pipeline: &Pipeline,
-    ) -> Result<Answers, Failure> {
-        #[cfg(not(feature = "cluster"))]
-        let _ = key;
-        match self {
-            Self::Own(link) => link.line().await?.pipeline(pipeline).await,
-            #[cfg(feature = "cluster")]
-            Self::Cluster(cluster) => cluster.pipeline(key, pipeline).await,
-            Self::Given(given) => given.pipeline(pipeline).await.map_err(Failure::Talking),
-            #[cfg(feature = "cluster")]
-            Self::GivenCluster(given) => given.pipeline(pipeline).await,
-        }
-    }
-
-    /// All servers that have keys.
-    pub(crate) async fn nodes(&self) -> Result<Vec<Node>, Failure> {
-        match self {
-            Self::Own(_) | Self::Given(_) => Ok(vec![Node::Only]),
-            #[cfg(feature = "cluster")]
-            Self::Cluster(cluster) => cluster.nodes().await,
-            #[cfg(feature = "cluster")]
-            Self::GivenCluster(given) => given.nodes().await,
-        }
-    }
-
-    /// How often all keys have to be walked over for none to be missed that was there before.
-    pub(crate) fn walks(&self) -> usize {
-        match self {
-            Self::Own(_) | Self::Given(_) => 1,
-            #[cfg(feature = "cluster")]
-            Self::Cluster(_) | Self::GivenCluster(_) => 2,
-        }
-    }
-
-    /// Sends commands to one server at once. A command about a key that is not there any more goes
-    /// to the server that has it now.
-    pub(crate) async fn pipeline_at(
-        &self,
-        node: &Node,
-        pipeline: &Pipeline,
-    ) -> Result<Answers, Failure> {
-        match node {
-            Node::Only => self.pipeline(&[], pipeline).await,
-            #[cfg(feature = "cluster")]
-            Node::At(address) => self.pipeline_at_address(address, pipeline).await,
-        }
-    }
-
-    #[cfg(feature = "cluster")]
-    async fn pipeline_at_address(
-        &self,
-        address: &Address,
-        pipeline: &Pipeline,
-    ) -> Result<Answers, Failure> {
-        let mut answers = match self {
-            Self::Own(_) | Self::Given(_) => self.pipeline(&[], pipeline).await?,
-            Self::Cluster(cluster) => cluster.pipeline_at(address, pipeline).await?,
-            Self::GivenCluster(given) => given.pipeline_at(address, pipeline).await?,
+    /// `lost` is set when it ends.
+    pub(crate) fn new(multiplexed: MultiplexedConnection, lost: Arc<AtomicBool>) -> Self {
+        let heard = Heard {
+            since: Instant::now(),
+            millis: AtomicU64::new(0),
         };
-        for (command, answer) in pipeline.cmd_iter().zip(&mut answers) {
-            let moved = answer.as_ref().err().is_some_and(is_redirection);
-            if moved && let Some(redis::Arg::Simple(key)) = command.args_iter().nth(1) {
-                *answer = match self.command(key, command).await {
-                    Err(Failure::Talking(error)) if is_answer(&error) => Err(error),
-                    other => Ok(other?),
-                };
+        Self {
+            multiplexed,
+            lost,
+            heard: Arc::new(heard),
+            #[cfg(feature = "sentinel")]
+            watch: None,
+        }
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::SeqCst)
+    }
+
+    #[cfg(feature = "sentinel")]
+    pub(crate) fn lost(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.lost)
+    }
+
+    /// The same with a watch that lasts as long.
+    #[cfg(feature = "sentinel")]
+    pub(crate) fn watched(mut self, watch: Watch) -> Self {
+        self.watch = Some(Arc::new(watch));
+        self
+    }
+
+    #[cfg(feature = "sentinel")]
+    pub(crate) async fn subscribe(&mut self, channels: &[&str]) -> Result<(), Failure> {
+        let answer = self.multiplexed.subscribe(channels).await;
+        answer.map_err(Failure::Talking)
+    }
+
+    /// Whether the server is there, or has been a moment ago: a network that forgets connections
+    /// without a word is noticed here, and not by waiting for an answer in vain.
+    pub(crate) async fn is_alive(&mut self, trust: Duration) -> bool {
+        if self.heard.ago() >= trust {
+            let ping = redis::cmd("PING");
+            // An error of the server is an answer as well.
+            if timeout(PING, self.command(&ping)).await.is_err() {
+                self.lost.store(true, Ordering::SeqCst);
             }
         }
-        Ok(answers)
+        !self.is_lost()
+    }
+
+    pub(crate) async fn command(&mut self, command: &Cmd) -> Result<Value, Failure> {
+        let answer = command.query_async(&mut self.multiplexed).await;
+        self.heard.again();
+        answer.map_err(|error| {
+            self.judge(&error);
+            Failure::Talking(error)
+        })
+    }
+
+    /// The answer of each command is its own, an error of the server too.
+    pub(crate) async fn pipeline(&mut self, pipeline: &Pipeline) -> Result<Answers, Failure> {
+        let answers: Result<Answers, _> = pipeline.query_async(&mut self.multiplexed).await;
+        self.heard.again();
+        match &answers {
+            Ok(answers) => answers
+                .iter()
+                .filter_map(|answer| answer.as_ref().err())
+                .for_each(|error| self.judge(error)),
+            Err(error) => self.judge(error),
+        }
+        answers.map_err(Failure::Talking)
+    }
+
+    /// Gives up the connection after an error that says that it does not work, or that it does not
+    /// answer; what else is under way on it may still come to its end. One that leads to a replica
+    /// led to a master once: whoever answers to the name now has to be looked up again.
+    fn judge(&self, error: &RedisError) {
+        let demoted = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
+        if demoted || error.is_io_error() || error.is_timeout() || error.is_unrecoverable_error() {
+            self.lost.store(true, Ordering::SeqCst);
+        }
+        // It may have lost its replicas to a new master.
+        #[cfg(feature = "sentinel")]
+        if let Some(watch) = &self.watch
+            && error.code() == Some("NOREPLICAS")
+        {
+            watch.doubt.notify_waiters();
+        }
     }
 }
 
 /// Whether the server has answered, if only with an error.
 #[cfg(feature = "cluster")]
 pub(crate) fn is_answer(error: &RedisError) -> bool {
-    use redis::ErrorKind;
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
-}
-
-/// The server has not done what it was asked to, because the key is somewhere else.
-#[cfg(feature = "cluster")]
-fn is_redirection(error: &RedisError) -> bool {
-    use redis::{ErrorKind, ServerErrorKind};
-    matches!(
-        error.kind(),
-        ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask)
-    )
 }
 
 /// A pipeline whose commands fail one by one.

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt;
 use std::io;
@@ -6,9 +7,31 @@ use std::sync::Arc;
 use redis::{RedisError, ServerErrorKind, Value};
 use session_core::{Error, ErrorKind};
 
-use crate::connection::Failure;
+use crate::refusal;
+
+/// A command that got no good answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Failure {
+    /// There was no connection to send it over.
+    Connecting(RedisError),
+    /// It was sent, or may have been.
+    Talking(RedisError),
+    /// The server is none to send it to.
+    #[cfg_attr(
+        not(any(feature = "cluster", feature = "sentinel")),
+        expect(dead_code, reason = "a single server is not asked what it is")
+    )]
+    Unfit(&'static str),
+}
 
 impl Failure {
+    pub(crate) fn kind(&self) -> Option<redis::ErrorKind> {
+        match self {
+            Self::Connecting(error) | Self::Talking(error) => Some(error.kind()),
+            Self::Unfit(_) => None,
+        }
+    }
+
     /// The error of `operation`. Texts of the client library and of the server may quote keys,
     /// values, addresses and user names, so that none of them goes on: only what is known to be
     /// harmless does, the kind of an I/O error and the code word of the server's answer.
@@ -28,7 +51,7 @@ impl Failure {
                     }
                     (ErrorKind::Other, message) => Error::new(ErrorKind::Config, operation)
                         .with_message(message.unwrap_or(
-                            "the server refuses the connection: does the database exist?",
+                            "the server refuses the connection: does the database exist?".into(),
                         )),
                     _ => build(operation, error),
                 }
@@ -71,7 +94,15 @@ fn build(operation: &'static str, error: &RedisError) -> Error {
 }
 
 /// What a caller can do about it, and what more there is to say.
-fn kind(error: &RedisError) -> (ErrorKind, Option<&'static str>) {
+fn kind(error: &RedisError) -> (ErrorKind, Option<Cow<'static, str>>) {
+    if error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoPerm) {
+        return (ErrorKind::Config, Some(refusal::message(error)));
+    }
+    let (kind, message) = known_kind(error);
+    (kind, message.map(Cow::Borrowed))
+}
+
+fn known_kind(error: &RedisError) -> (ErrorKind, Option<&'static str>) {
     use redis::ErrorKind as Kind;
     if error.is_timeout() {
         return (ErrorKind::Timeout, None);
@@ -90,6 +121,7 @@ fn kind(error: &RedisError) -> (ErrorKind, Option<&'static str>) {
             ErrorKind::Config,
             Some("the server does not know RESP3: take Redis 6.2 or later, or add ?protocol=2"),
         ),
+        Kind::Parse if is_cut(error) => (ErrorKind::Unavailable, None),
         Kind::Parse => (
             ErrorKind::Other,
             Some("the answer is not in Redis's protocol: is this a Redis server?"),
@@ -107,10 +139,6 @@ fn kind(error: &RedisError) -> (ErrorKind, Option<&'static str>) {
                 "the server is one node of a cluster: connect with redis+cluster://, or with \
                  build_on_cluster",
             ),
-        ),
-        Kind::Server(ServerErrorKind::NoPerm) => (
-            ErrorKind::Config,
-            Some("the server's access rules (ACL) do not allow this user the command or the key"),
         ),
         _ => match code(error).as_deref() {
             Some("WRONGTYPE") => (
@@ -130,6 +158,12 @@ fn kind(error: &RedisError) -> (ErrorKind, Option<&'static str>) {
             _ => (ErrorKind::Other, None),
         },
     }
+}
+
+/// Whether the connection ended in the middle of an answer: the client library then tells of an
+/// answer that it cannot read.
+fn is_cut(error: &RedisError) -> bool {
+    error.to_string().contains("end of input")
 }
 
 fn refused_password() -> (ErrorKind, Option<&'static str>) {

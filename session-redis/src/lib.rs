@@ -6,19 +6,24 @@ mod builder;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod connection;
-mod dial;
+mod connector;
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+mod deadline;
 mod error;
 mod expiry;
-mod given;
+mod external;
 mod keys;
-mod link;
+mod manager;
+mod node;
 mod options;
-#[cfg(any(feature = "cluster", feature = "sentinel"))]
-mod patience;
+mod permissions;
+mod refusal;
+mod row;
 mod scan;
 mod script;
 #[cfg(feature = "sentinel")]
 mod sentinel;
+mod servers;
 mod store;
 mod tls;
 mod url;

@@ -4,17 +4,18 @@ use std::vec;
 use redis::{Pipeline, RedisResult, Value};
 use session_core::Result;
 
-use crate::RedisStore;
-use crate::connection::{Node, pipeline};
+use crate::connection::pipeline;
 use crate::error::{answer_error, unexpected};
+use crate::node::Node;
 use crate::options::Options;
+use crate::servers::Servers;
 
 pub(crate) type Key = Vec<u8>;
 
 /// A walk over the keys of a store, server by server: `SCAN` sends some at a time, and some more
 /// than once.
 pub(crate) struct Scan<'a> {
-    store: &'a RedisStore,
+    servers: &'a Servers,
     options: &'a Options,
     operation: &'static str,
     /// The server that is being asked.
@@ -31,10 +32,14 @@ pub(crate) struct Scan<'a> {
 
 impl<'a> Scan<'a> {
     /// Gives each key once; remembers them all.
-    pub(crate) fn once(store: &'a RedisStore, operation: &'static str) -> Self {
+    pub(crate) fn once(
+        servers: &'a Servers,
+        options: &'a Options,
+        operation: &'static str,
+    ) -> Self {
         Self {
-            store,
-            options: store.options(),
+            servers,
+            options,
             operation,
             node: Node::Only,
             nodes: None,
@@ -45,10 +50,14 @@ impl<'a> Scan<'a> {
     }
 
     /// May give a key more than once; remembers nothing.
-    pub(crate) fn repeating(store: &'a RedisStore, operation: &'static str) -> Self {
+    pub(crate) fn repeating(
+        servers: &'a Servers,
+        options: &'a Options,
+        operation: &'static str,
+    ) -> Self {
         Self {
             seen: None,
-            ..Self::once(store, operation)
+            ..Self::once(servers, options, operation)
         }
     }
 
@@ -77,8 +86,8 @@ impl<'a> Scan<'a> {
         if let Some(cursor) = self.cursor {
             self.ask(&mut page, cursor);
         }
-        let answers = self.store.ask_at(self.operation, &self.node, &page).await;
-        let mut answers = answers?;
+        let answers = self.servers.pipeline_at(&self.node, &page).await;
+        let mut answers = answers.map_err(|failure| failure.of(self.operation))?;
         if self.cursor.is_some() {
             let answer = answers.pop().unwrap_or(Ok(Value::Nil));
             self.read(answer)?;
@@ -91,7 +100,8 @@ impl<'a> Scan<'a> {
         let nodes = match &mut self.nodes {
             Some(nodes) => nodes,
             None => {
-                let nodes = self.store.nodes(self.operation).await?;
+                let nodes = self.servers.nodes().await;
+                let nodes = nodes.map_err(|failure| failure.of(self.operation))?;
                 self.nodes.insert(nodes.into())
             }
         };

@@ -2,7 +2,8 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
 
-use crate::connection::{Connection, Failure};
+use crate::error::Failure;
+use crate::servers::Servers;
 
 /// The name, the script, the number of keys, the key, and the arguments of ours that has most.
 const MOST_ARGUMENTS: usize = 4 + 3;
@@ -52,33 +53,6 @@ if kept == 1 then return 1 end
 return redis.call('EXISTS', KEYS[1])"
 );
 
-/// Reads the key, and gives it the time to live ARGV[2] (as above) if its value begins with ARGV[1]
-/// and has at most ARGV[3] milliseconds left (-1: however many). Answers the value alone if that was
-/// done, else the value and the time that it has left. A server that can be read and not written (a
-/// full disk, a replica) still gives the value; the touch at the end of the request meets the error.
-const GET_AND_TOUCH: &str = "\
-local current = redis.pcall('GET', KEYS[1])
-if type(current) == 'table' then return current end
-if not current then return false end
-local left
-local moved = string.sub(current, 1, #ARGV[1]) == ARGV[1]
-if moved and ARGV[3] ~= '-1' then
-left = redis.call('PTTL', KEYS[1])
-moved = left < 0 or left <= tonumber(ARGV[3])
-end
-if moved then
-local answer
-if ARGV[2] == '-1' then answer = redis.pcall('PERSIST', KEYS[1])
-else answer = redis.pcall('PEXPIRE', KEYS[1], ARGV[2]) end
-if type(answer) ~= 'table' then return current end
-end
-return {current, left or redis.call('PTTL', KEYS[1])}";
-
-pub(crate) static READ_AND_TOUCH: Script = Script {
-    text: GET_AND_TOUCH,
-    hash: LazyLock::new(|| redis::Script::new(GET_AND_TOUCH).get_hash().to_owned()),
-};
-
 pub(crate) static REPLACE_IF_SAME: Script = Script {
     text: REPLACE,
     hash: LazyLock::new(|| redis::Script::new(REPLACE).get_hash().to_owned()),
@@ -90,11 +64,16 @@ pub(crate) static PERSIST_IF_THERE: Script = Script {
 };
 
 impl Script {
+    /// The commands that run it, with what they name it by.
+    pub(crate) fn forms(&self) -> [(&'static str, &str); 2] {
+        [("EVAL", self.text), ("EVALSHA", &self.hash)]
+    }
+
     /// Runs the script on `key`. `arguments` adds its arguments, of about `bytes` bytes together,
     /// to the command: twice, if the server has to be sent the text.
     pub(crate) async fn run(
         &self,
-        connection: &Connection,
+        servers: &Servers,
         key: &[u8],
         bytes: usize,
         arguments: impl Fn(&mut Cmd),
@@ -106,14 +85,11 @@ impl Script {
             arguments(&mut command);
             command
         };
-        match connection
-            .command(key, &command("EVALSHA", &self.hash))
-            .await
-        {
+        match servers.command(key, &command("EVALSHA", &self.hash)).await {
             Err(failure)
                 if failure.kind() == Some(ErrorKind::Server(ServerErrorKind::NoScript)) =>
             {
-                connection.command(key, &command("EVAL", self.text)).await
+                servers.command(key, &command("EVAL", self.text)).await
             }
             answer => answer,
         }

@@ -1,22 +1,23 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use redis::{Cmd, RedisResult, Value};
+use redis::{Cmd, Value};
 use session_core::{
     Capabilities, Created, Error, ErrorKind, Record, Renewal, Renewed, Replaced, Result,
     SessionCookie, SessionId, Store, StoreStream, Swept, Touched,
 };
 
-use crate::RedisStoreBuilder;
-use crate::connection::{Connection, Node, pipeline};
+use crate::connection::pipeline;
 use crate::error::{answer_error, unexpected};
-use crate::expiry::{Lifetime, stored_expiry};
+use crate::expiry::Lifetime;
 use crate::options::Options;
+use crate::row::decode;
 use crate::scan::Scan;
-use crate::script::{PERSIST_IF_THERE, READ_AND_TOUCH, REPLACE_IF_SAME};
+use crate::script::{PERSIST_IF_THERE, REPLACE_IF_SAME};
+use crate::servers::Servers;
 use crate::walk::Walk;
 
 /// The largest value of a Redis string.
@@ -38,18 +39,18 @@ const SET_BYTES: usize = "SETPXNX".len() + MILLIS_BYTES;
 ///
 /// A session is the string at `prefix` + id, as connect-redis writes it: processes of both kinds
 /// can share a server. Its time to live is the session's remaining time, to the millisecond, or
-/// [`ttl`](RedisStoreBuilder::ttl) for a cookie that ends with the browser. The server counts it
+/// [`ttl`](crate::RedisStoreBuilder::ttl) for a cookie that ends with the browser. The server counts it
 /// down by its own clock, so that the clocks of the two machines need not agree.
 ///
 /// # Round trips
 ///
 /// Every operation is one: `get` is `GET` and `PTTL` in one pipeline, `set` is `SET PX`, `create`
-/// is `SET PX NX`, `touch` is `PEXPIRE`, `destroy` is `UNLINK`; `replace` and `get_and_touch` are
-/// scripts on their one key. A server that does not have the script yet costs one more; on a
-/// cluster, so does a slot that has moved.
+/// is `SET PX NX`, `touch` is `PEXPIRE`, `destroy` is `UNLINK`; `replace` is a script on its one
+/// key, and so is a `touch` to no end. A server that does not have the script yet costs one more; on
+/// a cluster, so does a slot that has moved.
 ///
 /// `length`, `clear`, `all` and `ids` go through the database with `SCAN`, one round trip for
-/// [`scan_count`](RedisStoreBuilder::scan_count) keys of it, whosever they are. They hold one page
+/// [`scan_count`](crate::RedisStoreBuilder::scan_count) keys of it, whosever they are. They hold one page
 /// at a time; all but `clear` also hold the keys that they have seen, because `SCAN` repeats some. On
 /// a cluster they ask for its map first, and then go through one master after the other; `clear`
 /// does so twice, for the sake of sessions that move meanwhile.
@@ -65,16 +66,15 @@ pub struct RedisStore {
 }
 
 struct Inner {
-    connection: Connection,
+    servers: Servers,
     options: Options,
 }
 
 impl RedisStore {
-    /// What the store can do with the default [`ttl`](RedisStoreBuilder::ttl). The server removes
+    /// What the store can do with the default [`ttl`](crate::RedisStoreBuilder::ttl). The server removes
     /// expired records by itself.
     pub const CAPABILITIES: Capabilities = Capabilities::NONE
         .with_touch()
-        .with_get_and_touch()
         .with_length()
         .with_clear()
         .with_all()
@@ -84,27 +84,9 @@ impl RedisStore {
         .with_durable()
         .with_default_ttl(Some(Duration::from_secs(86_400)));
 
-    /// A store with the default options on the server of a URL; see
-    /// [`RedisStoreBuilder::connect`].
-    ///
-    /// # Errors
-    ///
-    /// As [`RedisStoreBuilder::connect`].
-    pub async fn connect(url: &str) -> Result<Self> {
-        Self::builder().connect(url).await
-    }
-
-    /// The options of a store.
-    pub fn builder() -> RedisStoreBuilder {
-        RedisStoreBuilder::default()
-    }
-
-    pub(crate) fn new(connection: Connection, options: Options) -> Self {
+    pub(crate) fn new(servers: Servers, options: Options) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                connection,
-                options,
-            }),
+            inner: Arc::new(Inner { servers, options }),
         }
     }
 
@@ -118,30 +100,13 @@ impl RedisStore {
 
     /// Sends a command about one key.
     async fn ask(&self, operation: &'static str, key: &[u8], command: &Cmd) -> Result<Value> {
-        let answer = self.inner.connection.command(key, command).await;
+        let answer = self.inner.servers.command(key, command).await;
         answer.map_err(|failure| failure.of(operation))
-    }
-
-    /// All servers that have sessions.
-    pub(crate) async fn nodes(&self, operation: &'static str) -> Result<Vec<Node>> {
-        let nodes = self.inner.connection.nodes().await;
-        nodes.map_err(|failure| failure.of(operation))
-    }
-
-    /// Sends one server commands that are answered one by one.
-    pub(crate) async fn ask_at(
-        &self,
-        operation: &'static str,
-        node: &Node,
-        pipeline: &redis::Pipeline,
-    ) -> Result<Vec<RedisResult<Value>>> {
-        let answers = self.inner.connection.pipeline_at(node, pipeline).await;
-        answers.map_err(|failure| failure.of(operation))
     }
 
     /// Removes what one walk finds.
     async fn unlink_all(&self) -> Result<()> {
-        let mut scan = Scan::repeating(self, "clear");
+        let mut scan = Scan::repeating(&self.inner.servers, self.options(), "clear");
         while !scan.is_finished() {
             // One command for each key: on a cluster they live in different slots.
             let unlink = |page: &mut redis::Pipeline, key: &Vec<u8>| {
@@ -172,36 +137,6 @@ impl RedisStore {
         command.arg("SET").arg(key).arg(record.json());
         command
     }
-
-    /// The record of a `GET` and a `PTTL` that were sent at `asked`. The time to live counts from
-    /// then: the question is short, and the answer may be long in coming.
-    pub(crate) fn decode(
-        &self,
-        operation: &'static str,
-        asked: SystemTime,
-        text: Option<RedisResult<Value>>,
-        pttl: Option<RedisResult<Value>>,
-    ) -> Result<Option<Record>> {
-        let (Some(text), Some(pttl)) = (text, pttl) else {
-            return Err(unexpected(operation, &Value::Nil));
-        };
-        let text = match text.map_err(|error| answer_error(operation, &error))? {
-            Value::Nil => return Ok(None),
-            Value::BulkString(bytes) => bytes,
-            other => return Err(unexpected(operation, &other)),
-        };
-        let pttl = match pttl.map_err(|error| answer_error(operation, &error))? {
-            Value::Int(millis) => millis,
-            other => return Err(unexpected(operation, &other)),
-        };
-        let Some(expiry) = stored_expiry(pttl, asked) else {
-            return Ok(None);
-        };
-        let text = String::from_utf8(text).map_err(|_| {
-            Error::new(ErrorKind::Decode, operation).with_message("the value is not UTF-8")
-        })?;
-        Record::decode(text, expiry).map(Some)
-    }
 }
 
 /// Refuses what the server would answer by closing the connection.
@@ -230,9 +165,9 @@ impl Store for RedisStore {
         let mut both = pipeline();
         both.cmd("GET").arg(&key).cmd("PTTL").arg(&key);
         let asked = self.options().clock.now();
-        let answers = self.inner.connection.pipeline(&key, &both).await;
+        let answers = self.inner.servers.pipeline(&key, &both).await;
         let mut answers = answers.map_err(|failure| failure.of("get"))?.into_iter();
-        self.decode("get", asked, answers.next(), answers.next())
+        decode("get", asked, answers.next(), answers.next())
     }
 
     async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
@@ -261,7 +196,7 @@ impl Store for RedisStore {
     }
 
     async fn length(&self) -> Result<u64> {
-        let mut scan = Scan::once(self, "length");
+        let mut scan = Scan::once(&self.inner.servers, self.options(), "length");
         while !scan.is_finished() {
             scan.turn(|_, _| {}).await?;
             drop(scan.take_keys());
@@ -272,7 +207,7 @@ impl Store for RedisStore {
     async fn clear(&self) -> Result<()> {
         // A key whose slot moves from a master that is still to be asked to one that has been asked
         // escapes the first walk.
-        for _ in 0..self.inner.connection.walks() {
+        for _ in 0..self.inner.servers.walks() {
             self.unlink_all().await?;
         }
         Ok(())
@@ -282,7 +217,7 @@ impl Store for RedisStore {
         let key = self.key(id);
         let answer = match self.options().lifetime(cookie.expires()) {
             Lifetime::Endless => PERSIST_IF_THERE
-                .run(&self.inner.connection, &key, 0, |_| {})
+                .run(&self.inner.servers, &key, 0, |_| {})
                 .await
                 .map_err(|failure| failure.of("touch"))?,
             lifetime => {
@@ -303,50 +238,8 @@ impl Store for RedisStore {
         }
     }
 
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        const OPERATION: &str = "get_and_touch";
-        let options = self.options();
-        let asked = options.clock.now();
-        let lifetime = match options.lifetime(renewal.cookie().expires()) {
-            // The touch would take the record away: it is read first, and touched later.
-            Lifetime::Over => {
-                let found = self.get(id).await?;
-                return Ok(found.map(|record| (record, Renewed::Left)));
-            }
-            Lifetime::Endless => -1,
-            Lifetime::Millis(millis) => millis,
-        };
-        let longest_left =
-            renewal.latest_due(options.ttl).map_or(-1, |latest| {
-                match Lifetime::until(latest, asked) {
-                    Lifetime::Millis(millis) => millis,
-                    Lifetime::Over | Lifetime::Endless => 0,
-                }
-            });
-        let start = renewal.json_start();
-        let bytes = start.len() + 2 * MILLIS_BYTES;
-        let arguments = |command: &mut Cmd| {
-            command.arg(&start).arg(lifetime).arg(longest_left);
-        };
-        let answer = READ_AND_TOUCH
-            .run(&self.inner.connection, &self.key(id), bytes, arguments)
-            .await
-            .map_err(|failure| failure.of(OPERATION))?;
-        let (text, left, renewed) = match answer {
-            Value::Nil => return Ok(None),
-            Value::Array(answers) => {
-                let [text, left] = <[Value; 2]>::try_from(answers)
-                    .map_err(|other| unexpected(OPERATION, &Value::Array(other)))?;
-                (text, left, Renewed::Left)
-            }
-            text => (text, Value::Int(lifetime), Renewed::Touched),
-        };
-        let record = self.decode(OPERATION, asked, Some(Ok(text)), Some(Ok(left)))?;
-        Ok(record.map(|record| (record, renewed)))
+    async fn get_and_touch(&self, _: &SessionId, _: &Renewal) -> Result<Option<(Record, Renewed)>> {
+        Err(Error::unsupported("get_and_touch"))
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
@@ -384,7 +277,7 @@ impl Store for RedisStore {
             command.arg(old.json()).arg(new.json()).arg(millis);
         };
         let answer = REPLACE_IF_SAME
-            .run(&self.inner.connection, &self.key(id), bytes, arguments)
+            .run(&self.inner.servers, &self.key(id), bytes, arguments)
             .await
             .map_err(|failure| failure.of("replace"))?;
         match answer {
@@ -396,11 +289,15 @@ impl Store for RedisStore {
     }
 
     fn all(&self) -> StoreStream<'_, (SessionId, Record)> {
-        Walk::records(self).stream().boxed()
+        Walk::records(&self.inner.servers, self.options())
+            .stream()
+            .boxed()
     }
 
     fn ids(&self) -> StoreStream<'_, SessionId> {
-        Walk::ids(self).stream().boxed()
+        Walk::ids(&self.inner.servers, self.options())
+            .stream()
+            .boxed()
     }
 
     async fn sweep(&self, _: usize) -> Result<Swept> {

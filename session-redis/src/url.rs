@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 use session_core::{Error, ErrorKind, Result};
 
@@ -37,6 +40,9 @@ percent-encoded";
 
 /// The port of a Sentinel whose URL names none.
 const SENTINEL_PORT: u16 = 26_379;
+
+/// Below what firewalls and address translation forget idle connections after.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// Reads a URL. No error holds a part of it: there may be a password in it.
 pub(crate) fn parse(url: &str) -> Result<Place> {
@@ -183,8 +189,13 @@ fn with_port(host: &str) -> String {
 
 fn info(url: &str, form: &'static str) -> Result<ConnectionInfo> {
     let info = url.into_connection_info().map_err(|_| config(form))?;
-    // Without this, a small command can wait for the answer to the one before it.
-    let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+    // Probes keep a network from forgetting a connection that is idle, and find out that it is dead.
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+    // Without the other, a small command can wait for the answer to the one before it.
+    let tcp = TcpSettings::default()
+        .set_keepalive(keepalive)
+        .set_nodelay(true);
+    let info = info.set_tcp_settings(tcp);
     if url.contains("protocol=") {
         return Ok(info);
     }

@@ -6,13 +6,15 @@ use futures_util::stream::{self, Stream};
 use redis::{Pipeline, RedisResult, Value};
 use session_core::{Record, Result, SessionId};
 
-use crate::RedisStore;
+use crate::options::Options;
+use crate::row::decode;
 use crate::scan::{Key, Scan};
+use crate::servers::Servers;
 
 /// `all` and `ids`: page by page, with the values of one page and the keys of the next one in the
 /// same round trip.
 pub(crate) struct Walk<'a, T> {
-    store: &'a RedisStore,
+    options: &'a Options,
     scan: Scan<'a>,
     /// When the last page was asked about.
     asked: SystemTime,
@@ -26,15 +28,15 @@ pub(crate) struct Walk<'a, T> {
 type Step<'a, T> = fn(&mut Walk<'a, T>, Vec<Key>, vec::IntoIter<RedisResult<Value>>);
 
 impl<'a> Walk<'a, SessionId> {
-    pub(crate) fn ids(store: &'a RedisStore) -> Self {
+    pub(crate) fn ids(servers: &'a Servers, options: &'a Options) -> Self {
         Self::new(
-            store,
+            servers,
+            options,
             "ids",
             |_, _| {},
             |walk, _, _| {
                 for key in walk.scan.take_keys() {
-                    walk.ready
-                        .push_back(walk.store.options().keys.id("ids", &key));
+                    walk.ready.push_back(walk.options.keys.id("ids", &key));
                 }
             },
         )
@@ -42,17 +44,17 @@ impl<'a> Walk<'a, SessionId> {
 }
 
 impl<'a> Walk<'a, (SessionId, Record)> {
-    pub(crate) fn records(store: &'a RedisStore) -> Self {
+    pub(crate) fn records(servers: &'a Servers, options: &'a Options) -> Self {
         let about = |page: &mut Pipeline, key: &Key| {
             page.cmd("GET").arg(key).cmd("PTTL").arg(key);
         };
-        Self::new(store, "all", about, |walk, keys, mut answers| {
+        Self::new(servers, options, "all", about, |walk, keys, mut answers| {
             for key in keys {
                 let (text, pttl) = (answers.next(), answers.next());
-                let item = match walk.store.decode("all", walk.asked, text, pttl) {
+                let item = match decode("all", walk.asked, text, pttl) {
                     Ok(None) => continue,
                     Ok(Some(record)) => {
-                        let id = walk.store.options().keys.id("all", &key);
+                        let id = walk.options.keys.id("all", &key);
                         id.map(|id| (id, record))
                     }
                     Err(error) => Err(error),
@@ -65,15 +67,16 @@ impl<'a> Walk<'a, (SessionId, Record)> {
 
 impl<'a, T: Send + 'a> Walk<'a, T> {
     fn new(
-        store: &'a RedisStore,
+        servers: &'a Servers,
+        options: &'a Options,
         operation: &'static str,
         about: fn(&mut Pipeline, &Key),
         step: Step<'a, T>,
     ) -> Self {
         Self {
-            store,
-            scan: Scan::once(store, operation),
-            asked: store.options().clock.now(),
+            options,
+            scan: Scan::once(servers, options, operation),
+            asked: options.clock.now(),
             ready: VecDeque::new(),
             failed: false,
             about,
@@ -96,7 +99,7 @@ impl<'a, T: Send + 'a> Walk<'a, T> {
             if self.failed || self.scan.is_finished() {
                 return None;
             }
-            self.asked = self.store.options().clock.now();
+            self.asked = self.options.clock.now();
             match self.scan.turn(self.about).await {
                 Ok((keys, answers)) => (self.step)(self, keys, answers),
                 Err(error) => {

@@ -7,14 +7,15 @@ use tokio::time::{sleep, timeout};
 use self::slots::slot_of;
 pub(crate) use self::topology::Topology;
 use crate::address::Address;
-use crate::connection::{Answers, Failure, Node, is_answer, pipeline};
-use crate::dial::Line;
-use crate::patience::{Miss, PAUSE, Patience, too_late};
+use crate::connection::{Answers, Connection, is_answer, pipeline};
+use crate::deadline::{Deadline, PAUSE, Unconnected, too_late};
+use crate::error::Failure;
+use crate::node::Node;
 
-/// Links to the masters of a cluster. Replicas are never read from: one may not have heard yet that
-/// a session was destroyed.
+/// The masters of a cluster, each with a connection. Replicas are never read from: one may not have
+/// heard yet that a session was destroyed.
 ///
-/// This is not the redis crate's `ClusterConnection`, because that one
+/// This is not the redis crate's `ClusterConnection`, because that one (in 1.8)
 /// - sends a command again when its answer was lost, also one that may not be done twice, and
 ///   follows no redirection when it is told to try once only;
 /// - is driven by a task that ends with the runtime that it was made on, and does not come back;
@@ -54,18 +55,35 @@ impl Cluster {
     /// Connects to all masters, so that the first sessions need not wait for it.
     pub(crate) async fn connect(&self) -> Result<(), Failure> {
         let slots = self.topology.fresh().await?;
-        let lines = slots.masters().iter().map(async |master| {
-            match self.topology.link(master)?.line().await {
+        let connections = slots.masters().iter().map(async |master| {
+            match self.topology.manager(master)?.connection().await {
                 Err(failure) if failure.is_config() => Err(failure),
                 // One master that is away does not stop the others.
                 _ => Ok(()),
             }
         });
-        let lines: Result<Vec<()>, _> = futures_util::future::join_all(lines)
+        let connections: Result<Vec<()>, _> = futures_util::future::join_all(connections)
             .await
             .into_iter()
             .collect();
-        lines.map(drop)
+        connections.map(drop)
+    }
+
+    /// Sends the same to all masters. What comes back of a slot that is another master's is no
+    /// answer to what was asked.
+    pub(crate) async fn probe(&self, probes: &Pipeline) -> Result<Answers, Failure> {
+        let slots = self.topology.fresh().await?;
+        let mut all = pipeline();
+        all.cmd("ASKING");
+        for probe in probes.cmd_iter() {
+            all.add_command(probe.clone());
+        }
+        let answers = slots
+            .masters()
+            .iter()
+            .map(|master| self.pipeline_at(master, &all));
+        let answers = futures_util::future::join_all(answers).await;
+        Ok(answers.into_iter().flatten().flatten().collect())
     }
 
     pub(crate) async fn command(&self, key: &[u8], command: &Cmd) -> Result<Value, Failure> {
@@ -94,9 +112,9 @@ impl Cluster {
         address: &Address,
         pipeline: &Pipeline,
     ) -> Result<Answers, Failure> {
-        let line = self.topology.link(address)?.line().await;
-        let answers = match line {
-            Ok(mut line) => line.pipeline(pipeline).await,
+        let connection = self.topology.manager(address)?.connection().await;
+        let answers = match connection {
+            Ok(mut connection) => connection.pipeline(pipeline).await,
             Err(failure) => Err(failure),
         };
         answers.inspect_err(|_| self.topology.doubt())
@@ -106,24 +124,24 @@ impl Cluster {
     /// there no longer than for a connection.
     async fn send(&self, key: &[u8], batch: Batch<'_>) -> Result<Answers, Failure> {
         let slot = slot_of(key);
-        let patience = Patience::new(self.topology.patience());
+        let deadline = Deadline::new(self.topology.limit());
         let mut towards = None;
         let mut last = None;
         for round in 0.. {
             if round > 0 && (last.is_some() || round > HASTY) {
                 sleep(PAUSE).await;
             }
-            if round > 0 && patience.is_over() {
+            if round > 0 && deadline.is_over() {
                 break;
             }
             let (goal, asking) = match towards.take() {
                 Some((goal, asking)) => (Some(goal), asking),
                 None => (None, false),
             };
-            let line = match timeout(patience.round(), self.line(slot, goal)).await {
-                Ok(Ok(line)) => line,
-                Ok(Err(Miss::Final(failure))) => return Err(failure),
-                Ok(Err(Miss::Soon(failure))) => {
+            let connection = match timeout(deadline.round(), self.connection(slot, goal)).await {
+                Ok(Ok(connection)) => connection,
+                Ok(Err(Unconnected::Final(failure))) => return Err(failure),
+                Ok(Err(Unconnected::Retryable(failure))) => {
                     last = Some(failure);
                     continue;
                 }
@@ -134,8 +152,8 @@ impl Cluster {
                     continue;
                 }
             };
-            let (mut line, from) = line;
-            let answers = batch.send(&mut line, asking).await;
+            let (mut connection, from) = connection;
+            let answers = batch.send(&mut connection, asking).await;
             let answers = answers.inspect_err(|_| self.topology.doubt())?;
             let Some((refusal, error)) = refusal(&answers, &from) else {
                 return Ok(answers);
@@ -157,17 +175,24 @@ impl Cluster {
     }
 
     /// A connection to the node at `goal`, or to the master of the slot; with where it leads.
-    async fn line(&self, slot: usize, goal: Option<Address>) -> Result<(Line, Address), Miss> {
+    async fn connection(
+        &self,
+        slot: usize,
+        goal: Option<Address>,
+    ) -> Result<(Connection, Address), Unconnected> {
         let address = match goal {
             Some(goal) => goal,
             None => self.topology.owner(slot).await?,
         };
-        let link = self.topology.link(&address).map_err(Miss::Final)?;
-        match link.line().await {
-            Ok(line) => Ok((line, address)),
+        let manager = self
+            .topology
+            .manager(&address)
+            .map_err(Unconnected::Final)?;
+        match manager.connection().await {
+            Ok(connection) => Ok((connection, address)),
             Err(failure) => {
                 self.topology.doubt();
-                Err(Miss::of(failure))
+                Err(Unconnected::of(failure))
             }
         }
     }
@@ -175,27 +200,30 @@ impl Cluster {
 
 impl Batch<'_> {
     /// The answer of each command is its own, an error of the server too.
-    async fn send(self, line: &mut Line, asking: bool) -> Result<Answers, Failure> {
+    async fn send(self, connection: &mut Connection, asking: bool) -> Result<Answers, Failure> {
         match self {
-            Self::One(command) if !asking => match line.command(command).await {
+            Self::One(command) if !asking => match connection.command(command).await {
                 Err(Failure::Talking(error)) if is_answer(&error) => Ok(vec![Err(error)]),
                 answer => answer.map(|answer| vec![Ok(answer)]),
             },
-            Self::Many(pipeline) if !asking => line.pipeline(pipeline).await,
+            Self::Many(pipeline) if !asking => connection.pipeline(pipeline).await,
             // A node that only just gets a slot has to be told before each command that this is
             // no mistake.
-            Self::One(command) => ask(line, std::iter::once(command)).await,
-            Self::Many(pipeline) => ask(line, pipeline.cmd_iter()).await,
+            Self::One(command) => ask(connection, std::iter::once(command)).await,
+            Self::Many(pipeline) => ask(connection, pipeline.cmd_iter()).await,
         }
     }
 }
 
-async fn ask(line: &mut Line, commands: impl Iterator<Item = &Cmd>) -> Result<Answers, Failure> {
+async fn ask(
+    connection: &mut Connection,
+    commands: impl Iterator<Item = &Cmd>,
+) -> Result<Answers, Failure> {
     let mut asking = pipeline();
     for command in commands {
         asking.cmd("ASKING").add_command(command.clone());
     }
-    let answers = line.pipeline(&asking).await?;
+    let answers = connection.pipeline(&asking).await?;
     Ok(answers.into_iter().skip(1).step_by(2).collect())
 }
 

@@ -9,10 +9,10 @@ use tokio::time::timeout;
 
 use super::slots::Slots;
 use crate::address::Address;
-use crate::connection::Failure;
-use crate::dial::Dialer;
-use crate::link::{Link, Target};
-use crate::patience::{Miss, Patience, ROUND, too_late, worse};
+use crate::connector::Connector;
+use crate::deadline::{Deadline, ROUND, Unconnected, too_late, worse};
+use crate::error::Failure;
+use crate::manager::{Manager, Target};
 
 /// How many nodes are asked for the map at the same time: enough that one that is silent holds
 /// nobody up.
@@ -27,7 +27,7 @@ pub(crate) struct Topology {
     seeds: Vec<Address>,
     /// The login, the TLS and the protocol of each node.
     like: ConnectionInfo,
-    dialer: Dialer,
+    connector: Connector,
     known: Mutex<Known>,
     /// Held while the map is read, so that many who need it read it once.
     reading: tokio::sync::Mutex<()>,
@@ -66,15 +66,15 @@ struct Known {
     /// Counts the maps.
     version: u64,
     read: Option<Instant>,
-    links: HashMap<Address, Arc<Link>>,
+    managers: HashMap<Address, Arc<Manager>>,
 }
 
 impl Topology {
-    pub(crate) fn new(seeds: Vec<Address>, like: ConnectionInfo, dialer: Dialer) -> Self {
+    pub(crate) fn new(seeds: Vec<Address>, like: ConnectionInfo, connector: Connector) -> Self {
         Self {
             seeds,
             like,
-            dialer,
+            connector,
             known: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
             doubtful: AtomicBool::new(false),
@@ -83,24 +83,27 @@ impl Topology {
     }
 
     /// How long to wait for a master that is not there.
-    pub(crate) fn patience(&self) -> Duration {
-        self.dialer.limits.connect
+    pub(crate) fn limit(&self) -> Duration {
+        self.connector.limits.connect
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The one link to a node.
-    pub(crate) fn link(&self, address: &Address) -> Result<Arc<Link>, Failure> {
-        if let Some(link) = self.known().links.get(address) {
-            return Ok(Arc::clone(link));
+    /// What makes the connection to a node.
+    pub(crate) fn manager(&self, address: &Address) -> Result<Arc<Manager>, Failure> {
+        if let Some(manager) = self.known().managers.get(address) {
+            return Ok(Arc::clone(manager));
         }
         let client = address.client(&self.like).map_err(Failure::Connecting)?;
-        let link = Link::new(Target::Server(Box::new(client)), self.dialer.clone());
+        let manager = Manager::new(Target::Server(Box::new(client)), self.connector.clone());
         let mut known = self.known();
-        let link = known.links.entry(address.clone()).or_insert(Arc::new(link));
-        Ok(Arc::clone(link))
+        let manager = known
+            .managers
+            .entry(address.clone())
+            .or_insert(Arc::new(manager));
+        Ok(Arc::clone(manager))
     }
 
     /// The next operation looks at the cluster again before it relies on the map.
@@ -122,18 +125,18 @@ impl Topology {
     }
 
     /// The master of a slot.
-    pub(crate) async fn owner(&self, slot: usize) -> Result<Address, Miss> {
+    pub(crate) async fn owner(&self, slot: usize) -> Result<Address, Unconnected> {
         let (slots, version) = {
             let known = self.known();
             (known.slots.clone(), known.version)
         };
         let slots = match slots {
             Some(slots) if !self.doubtful.load(Ordering::SeqCst) => slots,
-            _ => self.read(version).await.map_err(Miss::Final)?,
+            _ => self.read(version).await.map_err(Unconnected::Final)?,
         };
         slots.owner(slot).cloned().ok_or_else(|| {
             self.doubt();
-            Miss::Soon(Failure::Connecting(RedisError::from((
+            Unconnected::Retryable(Failure::Connecting(RedisError::from((
                 ErrorKind::ClusterConnectionNotFound,
                 "no node has the slot of the key",
             ))))
@@ -143,12 +146,12 @@ impl Topology {
     /// A map that was read after this call.
     pub(crate) async fn fresh(&self) -> Result<Arc<Slots>, Failure> {
         let version = self.known().version;
-        let patience = Patience::new(self.patience());
+        let deadline = Deadline::new(self.limit());
         loop {
             // Those that were asked may say nothing; the next ones are others.
-            match timeout(patience.round(), self.read(version)).await {
+            match timeout(deadline.round(), self.read(version)).await {
                 Ok(slots) => return slots,
-                Err(_) if patience.is_over() => return Err(too_late()),
+                Err(_) if deadline.is_over() => return Err(too_late()),
                 Err(_) => {}
             }
         }
@@ -210,8 +213,8 @@ impl Topology {
     async fn ask(&self, node: Address) -> Result<Slots, Failure> {
         let mut command = redis::cmd("CLUSTER");
         command.arg("SLOTS");
-        let mut line = self.link(&node)?.line().await?;
-        let answer = match line.command(&command).await {
+        let mut connection = self.manager(&node)?.connection().await?;
+        let answer = match connection.command(&command).await {
             Err(Failure::Talking(error))
                 if error.kind() == ErrorKind::Server(redis::ServerErrorKind::ResponseError) =>
             {
@@ -237,8 +240,10 @@ impl Topology {
         known.slots = Some(Arc::clone(&slots));
         known.version += 1;
         known.read = Some(Instant::now());
-        // Links to nodes that have gone, or have no slots any more, end here.
-        known.links.retain(|node, _| slots.masters().contains(node));
+        // Connections to nodes that have gone, or have no slots any more, end here.
+        known
+            .managers
+            .retain(|node, _| slots.masters().contains(node));
         slots
     }
 }

@@ -34,7 +34,8 @@ async fn ask_node<T: redis::FromRedisValue>(server: &Server, node: SocketAddr, w
 async fn through_proxy(server: &Server) -> (Arc<Proxy>, RedisStore) {
     let doors = site::doors(server).await.unwrap();
     let proxy = Arc::new(Proxy::start_all(doors).unwrap());
-    let through = builder().ttl(None).resolver(Through(Arc::clone(&proxy)));
+    let through = builder().ttl(None).trust_idle(HOUR);
+    let through = through.resolver(Through(vec![Arc::clone(&proxy)]));
     let store = through.connect(&site::url(server)).await.unwrap();
     (proxy, store)
 }

@@ -6,11 +6,16 @@ mod support;
 
 #[cfg(feature = "cluster")]
 mod cluster;
+mod cut;
 mod errors;
 mod expiry;
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+mod failover;
 mod full;
+mod idle;
 mod link;
 mod pages;
+mod permissions;
 mod rows;
 mod scripts;
 #[cfg(feature = "sentinel")]

@@ -8,6 +8,7 @@ use session_core::Capabilities;
 use session_redis::RedisStore;
 use test_servers::{Kind, Server};
 
+use super::HOUR;
 use super::hooks::Behind;
 use super::site::{self, Through};
 
@@ -57,11 +58,21 @@ async fn open(kind: Kind, opening: Opening) -> Result<Namespace, NotRun> {
     let mut builder = site::builder(site::ca_file(server))
         .prefix(&prefix)
         .clock(opening.clock)
+        // The suite counts round trips.
+        .trust_idle(HOUR)
         .scan_count(100);
-    let proxy = Arc::new(Proxy::start_all(site::doors(server).await?)?);
+    let mut doors = site::doors(server).await?;
+    let mut sentinels = None;
+    if kind == Kind::RedisSentinel {
+        let entries = site::entries(server);
+        doors.retain(|door| !entries.contains(door));
+        sentinels = Some(Arc::new(Proxy::start_all(entries)?));
+    }
+    let proxy = Arc::new(Proxy::start_all(doors)?);
     let url = match kind {
         Kind::RedisCluster | Kind::RedisSentinel => {
-            builder = builder.resolver(Through(Arc::clone(&proxy)));
+            let proxies = [&proxy].into_iter().chain(&sentinels);
+            builder = builder.resolver(Through(proxies.cloned().collect()));
             site::url(server)
         }
         _ => server.url_at(proxy.address()),
@@ -74,6 +85,7 @@ async fn open(kind: Kind, opening: Opening) -> Result<Namespace, NotRun> {
         .with_hooks(Behind {
             server,
             proxy,
+            sentinels,
             namespace: opening.namespace,
             prefix,
         }))

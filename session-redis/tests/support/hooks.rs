@@ -12,6 +12,8 @@ use super::site::{self, Admin};
 pub(crate) struct Behind {
     pub(crate) server: &'static Server,
     pub(crate) proxy: Arc<Proxy>,
+    /// That of the Sentinels, whom the store asks as time goes by: no round trips of operations.
+    pub(crate) sentinels: Option<Arc<Proxy>>,
     pub(crate) namespace: String,
     pub(crate) prefix: String,
 }
@@ -31,6 +33,10 @@ pub(crate) const NODE_ROWS: [(&str, &str, u64); 2] = [
 ];
 
 impl Behind {
+    fn proxies(&self) -> impl Iterator<Item = &Arc<Proxy>> {
+        [&self.proxy].into_iter().chain(&self.sentinels)
+    }
+
     async fn admin(&self) -> Result<Admin, NotRun> {
         Ok(site::admin(self.server).await?)
     }
@@ -78,12 +84,12 @@ impl Hooks for Behind {
     }
 
     async fn break_backend(&self) -> Result<(), NotRun> {
-        self.proxy.cut();
+        self.proxies().for_each(|proxy| proxy.cut());
         Ok(())
     }
 
     async fn heal_backend(&self) -> Result<(), NotRun> {
-        self.proxy.heal();
+        self.proxies().for_each(|proxy| proxy.heal());
         Ok(())
     }
 

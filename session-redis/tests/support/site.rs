@@ -57,15 +57,20 @@ pub(crate) fn ca_file(server: &Server) -> Option<&str> {
     server.ca_file().and_then(|path| path.to_str())
 }
 
-/// Every server that the store may speak to, whatever fails.
-pub(crate) async fn doors(server: &Server) -> RedisResult<Vec<SocketAddr>> {
+/// The servers of the URL.
+pub(crate) fn entries(server: &Server) -> Vec<SocketAddr> {
     let entries = server.urls();
     let entries = entries.iter().map(|url| {
         let client = Client::open(url.as_str()).unwrap();
         let addr = client.get_connection_info().addr().to_string();
         addr.parse().unwrap_or(server.address())
     });
-    let mut doors: Vec<SocketAddr> = entries.collect();
+    entries.collect()
+}
+
+/// Every server that the store may speak to, whatever fails.
+pub(crate) async fn doors(server: &Server) -> RedisResult<Vec<SocketAddr>> {
+    let mut doors = entries(server);
     let more: Vec<(String, u16)> = match server.kind() {
         Kind::RedisCluster => {
             let mut nodes = redis::cmd("CLUSTER");
@@ -105,8 +110,8 @@ pub(crate) async fn doors(server: &Server) -> RedisResult<Vec<SocketAddr>> {
     Ok(doors)
 }
 
-/// Leads to a proxy whatever leads to a server behind it.
-pub(crate) struct Through(pub(crate) Arc<Proxy>);
+/// Leads to these proxies whatever leads to a server behind them.
+pub(crate) struct Through(pub(crate) Vec<Arc<Proxy>>);
 
 impl AsyncDNSResolver for Through {
     fn resolve<'a, 'b: 'a>(
@@ -115,8 +120,8 @@ impl AsyncDNSResolver for Through {
         port: u16,
     ) -> RedisFuture<'a, Box<dyn Iterator<Item = SocketAddr> + Send + 'a>> {
         let server = SocketAddr::new(host.parse().unwrap(), port);
-        // A server that the proxy does not know is none to speak to.
-        let address = self.0.address_of(server);
+        // A server that no proxy knows is none to speak to.
+        let address = self.0.iter().find_map(|proxy| proxy.address_of(server));
         Box::pin(
             async move { Ok(Box::new(address.into_iter()) as Box<dyn Iterator<Item = _> + Send>) },
         )

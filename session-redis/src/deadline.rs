@@ -1,7 +1,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::connection::Failure;
+use crate::error::Failure;
 
 /// How long to wait before asking the same servers again who is in charge.
 pub(crate) const PAUSE: Duration = Duration::from_millis(50);
@@ -11,12 +11,12 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 pub(crate) const ROUND: Duration = Duration::from_secs(1);
 
 /// The time for a search for a master.
-pub(crate) struct Patience {
+pub(crate) struct Deadline {
     since: Instant,
     limit: Duration,
 }
 
-impl Patience {
+impl Deadline {
     pub(crate) fn new(limit: Duration) -> Self {
         Self {
             since: Instant::now(),
@@ -41,19 +41,19 @@ impl Patience {
 
 /// Why there is no connection to the master that is wanted.
 #[derive(Clone, Debug)]
-pub(crate) enum Miss {
+pub(crate) enum Unconnected {
     /// Waiting does not help.
     Final(Failure),
     /// It may be there in a moment: a failover takes its time.
-    Soon(Failure),
+    Retryable(Failure),
 }
 
-impl Miss {
+impl Unconnected {
     pub(crate) fn of(failure: Failure) -> Self {
         if failure.is_config() {
             Self::Final(failure)
         } else {
-            Self::Soon(failure)
+            Self::Retryable(failure)
         }
     }
 }

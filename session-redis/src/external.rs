@@ -5,12 +5,12 @@ use redis::{Cmd, Pipeline, RedisResult, Value};
 use crate::connection::Answers;
 
 /// Any connection of the redis crate to a single server; clones of it share what is behind.
-pub(crate) trait Given: Send + Sync {
+pub(crate) trait External: Send + Sync {
     fn command<'a>(&'a self, command: &'a Cmd) -> BoxFuture<'a, RedisResult<Value>>;
     fn pipeline<'a>(&'a self, pipeline: &'a Pipeline) -> BoxFuture<'a, RedisResult<Answers>>;
 }
 
-impl<C: ConnectionLike + Clone + Send + Sync + 'static> Given for C {
+impl<C: ConnectionLike + Clone + Send + Sync + 'static> External for C {
     fn command<'a>(&'a self, command: &'a Cmd) -> BoxFuture<'a, RedisResult<Value>> {
         let mut connection = self.clone();
         Box::pin(async move { command.query_async(&mut connection).await })
@@ -23,7 +23,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Given for C {
 }
 
 #[cfg(feature = "cluster")]
-pub(crate) use cluster::GivenCluster;
+pub(crate) use cluster::ExternalCluster;
 
 #[cfg(feature = "cluster")]
 mod cluster {
@@ -32,13 +32,15 @@ mod cluster {
     use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
 
     use crate::address::Address;
-    use crate::connection::{Answers, Failure, Node};
+    use crate::connection::Answers;
+    use crate::error::Failure;
+    use crate::node::Node;
 
     /// A cluster connection of the redis crate.
     #[derive(Clone)]
-    pub(crate) struct GivenCluster(pub(crate) ClusterConnection);
+    pub(crate) struct ExternalCluster(pub(crate) ClusterConnection);
 
-    impl GivenCluster {
+    impl ExternalCluster {
         pub(crate) async fn command(&self, command: &Cmd) -> Result<Value, Failure> {
             let answer = command.query_async(&mut self.0.clone()).await;
             answer.map_err(unfollowed)

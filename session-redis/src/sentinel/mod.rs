@@ -1,0 +1,5 @@
+mod search;
+mod sentinels;
+mod watch;
+
+pub(crate) use self::sentinels::Sentinels;
