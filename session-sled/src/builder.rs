@@ -7,7 +7,7 @@ use sled::Db;
 
 use crate::error::{failed, is_locked, not_opened};
 use crate::policy::{Flush, Reads};
-use crate::pool::offload;
+use crate::pool::{Lane, offload};
 use crate::sessions::Sessions;
 use crate::store::SledStore;
 
@@ -101,7 +101,7 @@ impl SledStoreBuilder {
     /// in use.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<SledStore> {
         let path = path.as_ref().to_owned();
-        offload("open", move || {
+        offload(Lane::Long, "open", move || {
             let db = self.database(&path)?;
             self.build(&db)
         })

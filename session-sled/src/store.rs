@@ -6,13 +6,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use session_core::{
-    Capabilities, Created, Error, Record, Renewal, Renewed, Replaced, Result, SessionCookie,
-    SessionId, Store, StoreStream, Sweeper, Swept, Touched,
+    Capabilities, Created, Record, Replaced, Result, SessionCookie, SessionId, Store, StoreStream,
+    Sweeper, Swept, Touched,
 };
 
 use crate::builder::SledStoreBuilder;
 use crate::policy::{Flush, Reads};
-use crate::pool::{contained, offload};
+use crate::pool::{Lane, contained, offload};
 use crate::sessions::Sessions;
 use crate::walk;
 
@@ -87,7 +87,7 @@ impl SledStore {
     ///
     /// [`Unavailable`](session_core::ErrorKind::Unavailable) for a disk that is full or broken.
     pub async fn flush(&self) -> Result<()> {
-        self.offload("flush", |sessions| sessions.flush("flush"))
+        self.offload(Lane::Long, "flush", |sessions| sessions.flush("flush"))
             .await
     }
 
@@ -107,11 +107,12 @@ impl SledStore {
 
     async fn offload<T: Send + 'static>(
         &self,
+        lane: Lane,
         operation: &'static str,
         work: impl FnOnce(&Sessions) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let sessions = Arc::clone(&self.sessions);
-        offload(operation, move || work(&sessions)).await
+        offload(lane, operation, move || work(&sessions)).await
     }
 }
 
@@ -128,7 +129,6 @@ impl fmt::Debug for SledStore {
 }
 
 #[async_trait]
-#[deny(clippy::missing_trait_methods)]
 impl Store for SledStore {
     async fn get(&self, id: &SessionId) -> Result<Option<Record>> {
         let (_, reads) = self.options.policy();
@@ -136,21 +136,26 @@ impl Store for SledStore {
             Reads::OnTheCaller => contained("get", || self.sessions.get(id)),
             Reads::OnThePool => {
                 let id = id.clone();
-                self.offload("get", move |sessions| sessions.get(&id)).await
+                self.offload(Lane::Short, "get", move |sessions| sessions.get(&id))
+                    .await
             }
         }
     }
 
     async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
         let (id, record) = (id.clone(), record.clone());
-        self.offload("set", move |sessions| sessions.set(&id, &record))
-            .await
+        self.offload(Lane::Short, "set", move |sessions| {
+            sessions.set(&id, &record)
+        })
+        .await
     }
 
     async fn destroy(&self, id: &SessionId) -> Result<()> {
         let id = id.clone();
-        self.offload("destroy", move |sessions| sessions.destroy(&id))
-            .await
+        self.offload(Lane::Short, "destroy", move |sessions| {
+            sessions.destroy(&id)
+        })
+        .await
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -163,34 +168,35 @@ impl Store for SledStore {
     }
 
     async fn length(&self) -> Result<u64> {
-        self.offload("length", Sessions::length).await
+        self.offload(Lane::Long, "length", Sessions::length).await
     }
 
     async fn clear(&self) -> Result<()> {
-        self.offload("clear", Sessions::clear).await
+        self.offload(Lane::Long, "clear", Sessions::clear).await
     }
 
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
         let (id, cookie) = (id.clone(), cookie.clone());
-        self.offload("touch", move |sessions| sessions.touch(&id, &cookie))
-            .await
-    }
-
-    async fn get_and_touch(&self, _: &SessionId, _: &Renewal) -> Result<Option<(Record, Renewed)>> {
-        // Nothing is saved by it: no step of an embedded store is a round trip.
-        Err(Error::unsupported("get_and_touch"))
+        self.offload(Lane::Short, "touch", move |sessions| {
+            sessions.touch(&id, &cookie)
+        })
+        .await
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
         let (id, record) = (id.clone(), record.clone());
-        self.offload("create", move |sessions| sessions.create(&id, &record))
-            .await
+        self.offload(Lane::Short, "create", move |sessions| {
+            sessions.create(&id, &record)
+        })
+        .await
     }
 
     async fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
         let (id, old, new) = (id.clone(), old.clone(), new.clone());
-        self.offload("replace", move |sessions| sessions.replace(&id, &old, &new))
-            .await
+        self.offload(Lane::Short, "replace", move |sessions| {
+            sessions.replace(&id, &old, &new)
+        })
+        .await
     }
 
     fn all(&self) -> StoreStream<'_, (SessionId, Record)> {
@@ -202,7 +208,7 @@ impl Store for SledStore {
     }
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {
-        self.offload("sweep", move |sessions| sessions.sweep(limit))
+        self.offload(Lane::Long, "sweep", move |sessions| sessions.sweep(limit))
             .await
     }
 }
