@@ -2,17 +2,21 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io::ErrorKind::ConnectionAborted;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{TryStreamExt, future};
 use sqlx::error::DatabaseError;
-use sqlx::{Arguments, ColumnIndex, Database, Decode, Either, Encode, Executor, IntoArguments};
+use sqlx::{
+    Arguments, ColumnIndex, Connection, Database, Decode, Either, Encode, Executor, IntoArguments,
+};
 use sqlx::{Row as _, SqlStr, Type};
 use tokio::time::timeout;
 
 use crate::dialect::{Done, Reason};
 use crate::failure::Failure;
+use crate::finish::Finishing;
 use crate::pool::Pool;
 use crate::template::{Effect, Parameter, Statement};
 
@@ -24,12 +28,20 @@ pub(crate) trait Driver: Database {
     /// Its connections work on the runtime alone on which they were made.
     const BOUND_TO_RUNTIME: bool;
 
+    /// How many connections may write at the same time.
+    const WRITERS: usize = usize::MAX;
+
     fn done(result: &Self::QueryResult) -> Done;
 
-    /// Makes a new connection ready.
+    /// What comes before a connection is made.
+    fn before(_: &<Self::Connection as Connection>::Options) {}
+
+    /// Makes a new connection ready, and says how large a message the server takes, if there is such a
+    /// limit. What the application has left open is ours to choose if `ours`.
     fn prepare(
         connection: &mut Self::Connection,
-    ) -> impl Future<Output = sqlx::Result<()>> + Send + '_;
+        ours: bool,
+    ) -> impl Future<Output = sqlx::Result<Option<usize>>> + Send + '_;
 
     fn reason(error: &dyn DatabaseError) -> Reason;
 }
@@ -42,9 +54,7 @@ pub(crate) struct Values<'a> {
     pub(crate) after: &'a [u8],
     pub(crate) data: &'a str,
     pub(crate) old: &'a str,
-    pub(crate) start: &'a str,
     pub(crate) expires: i64,
-    pub(crate) latest: i64,
     pub(crate) now: i64,
     pub(crate) limit: i64,
     /// Texts are bound as bytes.
@@ -55,7 +65,7 @@ impl Values<'_> {
     /// About as many as the driver writes for them, each with its length.
     fn bytes(&self) -> usize {
         const NUMBERS_AND_LENGTHS: usize = 128;
-        let texts = [self.id, self.data, self.old, self.start];
+        let texts = [self.id, self.data, self.old];
         let texts = texts.map(str::len).iter().sum::<usize>();
         texts + self.after.len() + NUMBERS_AND_LENGTHS
     }
@@ -86,6 +96,9 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
 
     /// Makes a connection, if there is none.
     async fn connect(&self) -> Result<(), Failure>;
+
+    /// The largest message that the server takes, where it was asked.
+    fn packet(&self) -> Option<usize>;
 }
 
 /// How long a script may take: the index of a large table takes its time.
@@ -111,21 +124,31 @@ where
         let mut undone = 0;
         let mut lost = false;
         loop {
-            let mut connection = self.take().await?;
-            let asking = ask(&mut connection, statement, &values);
-            let failure = match self.in_time(asking).await {
-                Ok(answer) => {
-                    connection.give_back();
-                    return Ok(answer);
+            let mut connection = self.check_out(statement.effect).await?;
+            let arguments = arguments::<DB>(statement, &values)
+                .map_err(|error| Failure::talking::<DB>(&error))?;
+            let text = statement.text.clone();
+            let asking = async move {
+                let answer = ask::<DB>(connection.ask(), text, arguments).await;
+                if matches!(answer, Ok(_) | Err(sqlx::Error::Database(_))) {
+                    connection.answered();
                 }
-                Err(failure) => failure,
+                (connection, answer)
+            };
+            // For as long again, it may end when nobody waits for it any more.
+            let limit = self.limits().response;
+            let asking = Finishing::new(asking, limit.saturating_mul(2));
+            let Ok((connection, answer)) = timeout(limit, asking).await else {
+                self.forget_idle();
+                return Err(Failure::Late);
+            };
+            let failure = match answer {
+                Ok(answer) => return Ok(answer),
+                Err(error) => Failure::talking::<DB>(&error),
             };
             match failure.reason() {
                 // The answer is an error, and the connection is as good as before.
-                Some(Reason::Undone) if undone < UNDONE_LIMIT => {
-                    connection.give_back();
-                    undone += 1;
-                }
+                Some(Reason::Undone) if undone < UNDONE_LIMIT => undone += 1,
                 // A write has to find the server that can be written to: this one may have become
                 // a replica. Whoever reads is content with it.
                 Some(Reason::ReadOnly) if statement.effect == Effect::Writes => {
@@ -138,21 +161,15 @@ where
                     connection.close();
                     return Err(failure);
                 }
-                Some(reason) if reason != Reason::Unavailable => {
-                    connection.give_back();
-                    return Err(failure);
-                }
+                Some(reason) if !reason.ends_connection() => return Err(failure),
                 // A connection that was waiting may have died, and its neighbours with it.
-                _ => {
-                    let fresh = connection.is_fresh();
-                    if failure.is_late() {
-                        // The server may still be at work.
-                        drop(connection);
-                    } else {
-                        connection.close();
-                    }
+                reason => {
+                    let nothing_done = reason == Some(Reason::Ended);
+                    let again =
+                        nothing_done || statement.effect == Effect::Reads && !connection.is_fresh();
+                    connection.close();
                     self.forget_idle();
-                    if fresh || lost || !statement.effect.repeats() || failure.is_late() {
+                    if lost || !again {
                         return Err(failure);
                     }
                     lost = true;
@@ -162,30 +179,36 @@ where
     }
 
     async fn script(&self, statements: &[&Statement]) -> Result<(), Failure> {
-        let mut connection = self.take().await?;
-        let run = async {
-            run::<DB>(&mut connection, SqlStr::from_static(DB::BEGIN)).await?;
-            for statement in statements {
-                run::<DB>(&mut connection, statement.text.clone()).await?;
+        let mut connection = self.check_out(Effect::Writes).await?;
+        let texts: Vec<SqlStr> = statements.iter().map(|one| one.text.clone()).collect();
+        let running = async move {
+            let on = connection.ask();
+            let run = async {
+                run::<DB>(on, SqlStr::from_static(DB::BEGIN)).await?;
+                for text in texts {
+                    run::<DB>(on, text).await?;
+                }
+                run::<DB>(on, SqlStr::from_static("COMMIT")).await
+            };
+            // Otherwise the connection is closed, and the transaction with it.
+            let done = timeout(SCRIPT_LIMIT, run).await;
+            if let Ok(Ok(())) = done {
+                connection.answered();
             }
-            run::<DB>(&mut connection, SqlStr::from_static("COMMIT")).await
+            done
         };
-        match timeout(SCRIPT_LIMIT, run).await {
-            Ok(Ok(())) => {
-                connection.give_back();
-                Ok(())
-            }
-            Ok(Err(error)) => {
-                connection.close();
-                Err(Failure::talking::<DB>(&error))
-            }
+        match Finishing::new(running, SCRIPT_LIMIT).await {
+            Ok(done) => done.map_err(|error| Failure::talking::<DB>(&error)),
             Err(_) => Err(Failure::Late),
         }
     }
 
     async fn connect(&self) -> Result<(), Failure> {
-        self.take().await?.give_back();
-        Ok(())
+        self.check_out(Effect::Reads).await.map(drop)
+    }
+
+    fn packet(&self) -> Option<usize> {
+        self.packet()
     }
 }
 
@@ -201,18 +224,44 @@ where
 
 async fn ask<DB>(
     connection: &mut DB::Connection,
-    statement: &Statement,
-    values: &Values<'_>,
+    text: SqlStr,
+    arguments: DB::Arguments,
 ) -> sqlx::Result<Answer>
 where
     DB: Driver,
     DB::Arguments: IntoArguments<DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
-    for<'t> &'t str: Encode<'t, DB> + Type<DB>,
-    for<'t> &'t [u8]: Encode<'t, DB> + Type<DB>,
-    for<'t> i64: Encode<'t, DB> + Type<DB> + Decode<'t, DB>,
+    for<'t> i64: Type<DB> + Decode<'t, DB>,
     for<'t> Vec<u8>: Decode<'t, DB>,
     usize: ColumnIndex<DB::Row>,
+{
+    let query = sqlx::query_with(text, arguments);
+    let mut answer = Answer::default();
+    let mut ended = false;
+    let mut steps = connection.fetch_many(query);
+    loop {
+        match steps.try_next().await {
+            Ok(Some(Either::Left(result))) => {
+                answer.done = DB::done(&result);
+                ended = true;
+            }
+            Ok(Some(Either::Right(row))) => answer.rows.push(read::<DB>(&row)?),
+            Ok(None) => return Ok(answer),
+            // The statement has come to its end, and a farewell after it does not say how.
+            Err(sqlx::Error::Database(error)) if ended && DB::reason(&*error).ends_connection() => {
+                return Err(std::io::Error::from(ConnectionAborted).into());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn arguments<DB>(statement: &Statement, values: &Values<'_>) -> sqlx::Result<DB::Arguments>
+where
+    DB: Driver,
+    for<'t> &'t str: Encode<'t, DB> + Type<DB>,
+    for<'t> &'t [u8]: Encode<'t, DB> + Type<DB>,
+    for<'t> i64: Encode<'t, DB> + Type<DB>,
 {
     let mut arguments = DB::Arguments::default();
     arguments.reserve(statement.parameters.len(), values.bytes());
@@ -222,11 +271,9 @@ where
             Parameter::After => values.after,
             Parameter::Data => values.data.as_bytes(),
             Parameter::Old => values.old.as_bytes(),
-            Parameter::Start => values.start.as_bytes(),
-            Parameter::Expires | Parameter::Latest | Parameter::Now | Parameter::Limit => {
+            Parameter::Expires | Parameter::Now | Parameter::Limit => {
                 let number = match parameter {
                     Parameter::Expires => values.expires,
-                    Parameter::Latest => values.latest,
                     Parameter::Now => values.now,
                     _ => values.limit,
                 };
@@ -242,16 +289,7 @@ where
         }
         .map_err(sqlx::Error::Encode)?;
     }
-    let query = sqlx::query_with(statement.text.clone(), arguments);
-    let mut answer = Answer::default();
-    let mut steps = connection.fetch_many(query);
-    while let Some(step) = steps.try_next().await? {
-        match step {
-            Either::Left(result) => answer.done = DB::done(&result),
-            Either::Right(row) => answer.rows.push(read::<DB>(&row)?),
-        }
-    }
-    Ok(answer)
+    Ok(arguments)
 }
 
 /// The columns of a row. Their types are known: another one would be that of another table.

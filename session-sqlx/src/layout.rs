@@ -34,14 +34,13 @@ pub(crate) struct Layout {
     /// Whether the record has not ended at `now`. One whose expiry cannot be read counts as live,
     /// so that it is an error and not "no session".
     pub(crate) live: &'static str,
-    /// Whether the record ends at `latest` or before.
-    pub(crate) due: &'static str,
-    /// Whether the text begins with `start`.
-    pub(crate) starts: &'static str,
     /// The step in which the column counts.
     pub(crate) step: i64,
     /// The last time that the column can hold. It stands for every later one, and for none.
     pub(crate) last: i64,
+    /// Asks which column cannot hold what it has to: 1 for the ids, 2 for the data, 3 for the expiry,
+    /// 0 for none.
+    pub(crate) fits: &'static str,
     /// Ids that end with a space are taken for those without it.
     pub(crate) pads: bool,
 }
@@ -75,7 +74,7 @@ impl Schema {
             .with_default_ttl(Some(Duration::from_secs(86_400)));
         let base = match database {
             Database::MySql => base.with_max_record_bytes(4 << 20),
-            Database::Postgres | Database::Sqlite => base.with_get_and_touch(),
+            Database::Postgres | Database::Sqlite => base,
         };
         match self {
             Self::Native => base.with_max_id_bytes(255),

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use session_core::{
-    Capabilities, Clock, Created, Error, ErrorKind, Record, Renewal, Renewed, Replaced, Result,
-    SessionCookie, SessionId, Store, StoreStream, StoredExpiry, Swept, Touched,
+    Capabilities, Clock, Created, Error, ErrorKind, Record, Replaced, Result, SessionCookie,
+    SessionId, Store, StoreStream, StoredExpiry, Swept, Touched,
 };
 
 use crate::dialect::{Dialect, Outcome, Reason};
@@ -28,15 +28,15 @@ const MIGRATE: &str = "migrate";
 ///
 /// # Round trips
 ///
-/// Each of `get`, `set`, `destroy`, `touch`, `create`, `replace`, `length` and `clear`, and on
-/// PostgreSQL `get_and_touch`, is one statement, and one round trip once the connection knows it;
-/// preparing it takes another one.
-/// There is no transaction and no ping before or after. On SQLite, where there is no trip to make,
-/// `replace` looks a second time if nothing was written, and `get_and_touch` if nothing was due; with
-/// a [`touch_after`](session_core::Renewal::touch_after) the latter looks before it writes, so that
-/// most reads do not wait for whoever writes. `sweep` asks a second time
-/// whether anything is left if it removed as many as it was allowed to. `all` and `ids` take one
-/// for each page.
+/// Each of `get`, `set`, `destroy`, `touch`, `create`, `replace`, `length` and `clear` is one
+/// statement, and one round trip once the connection knows it; preparing it takes another one.
+/// There is no transaction and no ping before or after, but for a connection that nobody has used
+/// [for a while](SqlxStoreBuilder::trust_idle). On SQLite, where there is no trip to make,
+/// `replace` looks a second time if nothing was written. `sweep` asks a second time whether anything
+/// is left if it removed as many as it was allowed to. `all` and `ids` take one for each page.
+///
+/// A read is one plain `SELECT`, and waits for no writer: writers have a part of the connections
+/// only, so that those that wait for a lock leave some to read over.
 ///
 /// # Time
 ///
@@ -48,9 +48,7 @@ const MIGRATE: &str = "migrate";
 /// A table that is missing, or has another shape, is
 /// [`Config`](session_core::ErrorKind::Config); nothing but [`migrate`](Self::migrate) ever creates
 /// one. What a lost connection leaves open is an error: a statement is sent a second time only if it
-/// reads, or is that of `get_and_touch`. There the second time changes nothing more: what the first
-/// one has extended is not due again, so that it is read and reported as
-/// [`Left`](session_core::Renewed::Left).
+/// reads, or if the database has said that it did nothing.
 #[derive(Clone)]
 pub struct SqlxStore(Arc<Inner>);
 
@@ -100,7 +98,8 @@ impl SqlxStore {
     }
 
     /// Creates the table and its index, unless they are there, and checks that the table has the
-    /// columns that this store needs, and on MySQL that it tells all ids apart and has each once.
+    /// columns that this store needs, that they hold the ids, the JSON and a time to the second as they
+    /// are written, and that the table tells all ids apart and has each once.
     ///
     /// Any number of processes may do this at the same time, and as often as they like. A table that
     /// is there already is not altered. On PostgreSQL, and on SQLite for
@@ -113,8 +112,9 @@ impl SqlxStore {
     /// # Errors
     ///
     /// [`Config`](session_core::ErrorKind::Config) if the user may not create tables, if the schema
-    /// does not exist, or if there is a table of another shape, one that takes `a` and `A` for the same
-    /// id, or one without a unique index of its ids; [`Unavailable`](session_core::ErrorKind::Unavailable) if somebody
+    /// does not exist, or if there is a table of another shape, one with a column of a type that does
+    /// not do, one that takes `a` and `A` for the same id, or one without a unique index of its ids;
+    /// [`Unavailable`](session_core::ErrorKind::Unavailable) if somebody
     /// else holds a lock on the table for ten seconds (on SQLite, for the connections' busy
     /// timeout) or is migrating for ten minutes; [`Timeout`](session_core::ErrorKind::Timeout) after
     /// a quarter of an hour.
@@ -146,7 +146,13 @@ impl SqlxStore {
                 return Err(Failure::of_table(otherwise).of(MIGRATE));
             }
         }
-        Ok(())
+        let unfit = match self.number(&statements.fits).await? {
+            Some(1) => Reason::UnfitId,
+            Some(2) => Reason::UnfitData,
+            Some(3) => Reason::UnfitEnd,
+            _ => return Ok(()),
+        };
+        Err(Failure::of_table(unfit).of(MIGRATE))
     }
 
     /// Whether there is a table; one of another shape is an error.
@@ -169,9 +175,13 @@ impl SqlxStore {
     }
 
     async fn answers_yes(&self, question: &Statement) -> Result<bool> {
-        let answer = self.ask(MIGRATE, question, Values::default()).await?;
-        let number = answer.rows.first().and_then(|row| row.number);
+        let number = self.number(question).await?;
         Ok(number.is_some_and(|number| number > 0))
+    }
+
+    async fn number(&self, question: &Statement) -> Result<Option<i64>> {
+        let answer = self.ask(MIGRATE, question, Values::default()).await?;
+        Ok(answer.rows.first().and_then(|row| row.number))
     }
 
     async fn script<const N: usize>(&self, statements: [Option<&Statement>; N]) -> Result<()> {
@@ -247,9 +257,33 @@ impl SqlxStore {
         Ok(())
     }
 
-    fn check(&self, operation: &'static str, id: &SessionId, record: &Record) -> Result<()> {
+    /// The longest record: a `replace` sends the old one and the new one in one message, so that a
+    /// longer one could be created and never be changed.
+    fn max_record_bytes(&self) -> Option<usize> {
+        /// The statement's number, the types, the times and the id.
+        const REST: usize = 1_024;
+        let Inner {
+            backend,
+            dialect,
+            capabilities,
+            ..
+        } = &*self.0;
+        let packet = backend.packet();
+        let room = packet.map(|packet| packet.saturating_sub(REST) / dialect.texts);
+        match (room, capabilities.max_record_bytes) {
+            (Some(room), Some(max)) => Some(room.min(max)),
+            (room, max) => room.or(max),
+        }
+    }
+
+    async fn check(&self, operation: &'static str, id: &SessionId, record: &Record) -> Result<()> {
         self.check_id(operation, id)?;
-        match self.0.capabilities.max_record_bytes {
+        if self.0.database == Database::MySql && self.0.backend.packet().is_none() {
+            // The server says how large a message may be when it is connected to.
+            let connected = self.0.backend.connect().await;
+            connected.map_err(|failure| failure.of(operation))?;
+        }
+        match self.max_record_bytes() {
             Some(max) if record.json().len() > max => {
                 Err(Error::new(ErrorKind::TooLarge, operation))
             }
@@ -277,7 +311,6 @@ impl SqlxStore {
 }
 
 #[async_trait]
-#[deny(clippy::missing_trait_methods)]
 impl Store for SqlxStore {
     async fn get(&self, id: &SessionId) -> Result<Option<Record>> {
         self.check_id("get", id)?;
@@ -291,7 +324,7 @@ impl Store for SqlxStore {
     }
 
     async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
-        self.check("set", id, record)?;
+        self.check("set", id, record).await?;
         let values = Values {
             id: id.as_str(),
             data: record.json(),
@@ -314,7 +347,13 @@ impl Store for SqlxStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.0.capabilities
+        match (
+            self.0.capabilities.max_record_bytes,
+            self.max_record_bytes(),
+        ) {
+            (Some(_), Some(max)) => self.0.capabilities.with_max_record_bytes(max),
+            _ => self.0.capabilities,
+        }
     }
 
     async fn length(&self) -> Result<u64> {
@@ -346,67 +385,8 @@ impl Store for SqlxStore {
         })
     }
 
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        const OPERATION: &str = "get_and_touch";
-        let Inner {
-            backend,
-            statements,
-            capabilities,
-            layout,
-            clock,
-            dialect,
-            ..
-        } = &*self.0;
-        let Some(statement) = &statements.get_and_touch else {
-            return Err(Error::unsupported(OPERATION));
-        };
-        self.check_id(OPERATION, id)?;
-        let latest = renewal.latest_due(capabilities.default_ttl);
-        if dialect.looks_first && latest.is_some() {
-            let found = self.get(id).await?;
-            let due = |record: &Record| renewal.applies_to(record, capabilities.default_ttl);
-            if !found.as_ref().is_some_and(due) {
-                return Ok(found.map(|record| (record, Renewed::Left)));
-            }
-        }
-        let start = renewal.json_start();
-        let values = Values {
-            id: id.as_str(),
-            start: &start,
-            expires: self.end(renewal.cookie().expires()),
-            latest: latest.map_or(layout.last, |latest| {
-                layout.stored(Clock::to_millis(latest))
-            }),
-            now: clock.now_millis(),
-            binary: layout.binary,
-            ..Values::default()
-        };
-        let row = match backend.ask(statement, values).await {
-            // What cannot be written (a full disk, a replica) can still be read.
-            Err(failure) if failure.reason().is_some() => None,
-            Err(failure) => return Err(failure.of(OPERATION)),
-            Ok(answer) => match answer.rows.into_iter().next() {
-                None if !dialect.looks_first => return Ok(None),
-                row => row,
-            },
-        };
-        let Some(row) = row else {
-            let found = self.get(id).await?;
-            return Ok(found.map(|record| (record, Renewed::Left)));
-        };
-        let renewed = match row.id {
-            Some(_) => Renewed::Touched,
-            None => Renewed::Left,
-        };
-        Ok(Some((self.decode(OPERATION, row)?, renewed)))
-    }
-
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
-        self.check("create", id, record)?;
+        self.check("create", id, record).await?;
         let values = Values {
             id: id.as_str(),
             data: record.json(),
@@ -424,7 +404,7 @@ impl Store for SqlxStore {
     }
 
     async fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
-        self.check("replace", id, new)?;
+        self.check("replace", id, new).await?;
         let values = Values {
             id: id.as_str(),
             data: new.json(),
