@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use session_core::{Clock, Result};
 
+use crate::inner::Inner;
 use crate::names::{Names, config, zone};
 use crate::pool::Limits;
 use crate::statements::Statements;
-use crate::store::Inner;
 use crate::{Schema, SqlxStore, Target};
 
 /// The options of a [`SqlxStore`], from [`SqlxStore::builder`].
@@ -58,6 +58,23 @@ impl Default for SqlxStoreBuilder {
             },
             clock: Clock::system(),
         }
+    }
+}
+
+impl SqlxStore {
+    /// The options of a store.
+    pub fn builder() -> SqlxStoreBuilder {
+        SqlxStoreBuilder::default()
+    }
+
+    /// A store on the database of a URL, with the default options; see
+    /// [`SqlxStoreBuilder::connect`].
+    ///
+    /// # Errors
+    ///
+    /// See [`SqlxStoreBuilder::connect`].
+    pub async fn connect(url: &str) -> Result<Self> {
+        Self::builder().connect(url).await
     }
 }
 

@@ -1,24 +1,12 @@
 //! A connection in use.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::runtime::Id;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::driver::Driver;
-use crate::pool::Shared;
-
-/// A connection, and what is known of it.
-pub(crate) struct Open<DB: Driver> {
-    pub(crate) connection: DB::Connection,
-    /// Where it works, if it is bound to a runtime.
-    pub(crate) runtime: Option<Id>,
-    /// How long it took to be made, which is several round trips.
-    pub(crate) made_in: Duration,
-    /// When it was last known to be there.
-    pub(crate) since: Instant,
-}
+use crate::idle::{Idle, Open};
 
 /// The right to use a connection; whoever writes has a second one.
 pub(crate) struct Permits {
@@ -30,7 +18,7 @@ pub(crate) struct Permits {
 /// to come on it, or it was closed.
 pub(crate) struct CheckedOut<DB: Driver> {
     open: Option<Open<DB>>,
-    pool: Arc<Shared<DB>>,
+    idle: Arc<Idle<DB>>,
     fresh: bool,
     permits: Option<Permits>,
     /// A statement was sent, and its answer is not there yet.
@@ -38,15 +26,10 @@ pub(crate) struct CheckedOut<DB: Driver> {
 }
 
 impl<DB: Driver> CheckedOut<DB> {
-    pub(crate) fn new(
-        open: Open<DB>,
-        pool: Arc<Shared<DB>>,
-        permits: Permits,
-        fresh: bool,
-    ) -> Self {
+    pub(crate) fn new(open: Open<DB>, idle: Arc<Idle<DB>>, permits: Permits, fresh: bool) -> Self {
         Self {
             open: Some(open),
-            pool,
+            idle,
             fresh,
             permits: Some(permits),
             busy: false,
@@ -91,7 +74,7 @@ impl<DB: Driver> Drop for CheckedOut<DB> {
         if let Some(open) = self.open.take()
             && !self.busy
         {
-            self.pool.put_back(open);
+            self.idle.put_back(open);
         }
     }
 }

@@ -2,9 +2,12 @@ use std::fmt;
 use std::io;
 
 use session_core::{Error, ErrorKind};
+use sqlx::error::DatabaseError;
 
 use crate::dialect::Reason;
-use crate::driver::Driver;
+
+/// What a database's error means.
+pub(crate) type Meaning = fn(&dyn DatabaseError) -> Reason;
 
 /// Why a statement got no good answer.
 #[derive(Debug)]
@@ -32,18 +35,18 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) fn connecting<DB: Driver>(error: &sqlx::Error) -> Self {
-        Self::new::<DB>(error, true)
+    pub(crate) fn connecting(error: &sqlx::Error, reason: Meaning) -> Self {
+        Self::new(error, reason, true)
     }
 
-    pub(crate) fn talking<DB: Driver>(error: &sqlx::Error) -> Self {
-        Self::new::<DB>(error, false)
+    pub(crate) fn talking(error: &sqlx::Error, reason: Meaning) -> Self {
+        Self::new(error, reason, false)
     }
 
-    fn new<DB: Driver>(error: &sqlx::Error, connecting: bool) -> Self {
+    fn new(error: &sqlx::Error, reason: Meaning, connecting: bool) -> Self {
         match error {
             sqlx::Error::Database(error) => Self::Database {
-                reason: DB::reason(&**error),
+                reason: reason(&**error),
                 code: error.code().map(|code| code.into_owned()),
             },
             // What rustls has against a certificate.

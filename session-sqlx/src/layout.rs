@@ -1,9 +1,3 @@
-use std::time::Duration;
-
-use session_core::Capabilities;
-
-use crate::{Database, Schema};
-
 /// The largest date of ECMAScript, in milliseconds.
 pub(crate) const LAST_DATE: i64 = 8_640_000_000_000_000;
 
@@ -55,36 +49,5 @@ impl Layout {
             millis.saturating_add(self.step - up)
         };
         whole.clamp(0, self.last)
-    }
-}
-
-impl Schema {
-    /// What a store with this schema declares, before its options.
-    #[must_use]
-    pub const fn capabilities(self, database: Database) -> Capabilities {
-        let base = Capabilities::NONE
-            .with_touch()
-            .with_length()
-            .with_clear()
-            .with_all()
-            .with_create()
-            .with_replace()
-            .with_sweep()
-            .with_durable()
-            .with_default_ttl(Some(Duration::from_secs(86_400)));
-        let base = match database {
-            Database::MySql => base.with_max_record_bytes(4 << 20),
-            Database::Postgres | Database::Sqlite => base,
-        };
-        match self {
-            Self::Native => base.with_max_id_bytes(255),
-            Self::ConnectPgSimple => base
-                .with_max_id_bytes(2_048)
-                .with_granularity(Duration::from_secs(1)),
-            Self::ExpressMysqlSession => base
-                .with_max_id_bytes(128)
-                .with_granularity(Duration::from_secs(1)),
-            Self::ConnectSqlite3 | Self::BetterSqlite3 => base.with_max_id_bytes(2_048),
-        }
     }
 }

@@ -13,12 +13,15 @@
     )
 )]
 
+mod ask;
 mod builder;
 mod checked_out;
 mod dialect;
 mod driver;
 mod failure;
 mod finish;
+mod idle;
+mod inner;
 mod layout;
 mod names;
 mod pool;

@@ -7,20 +7,20 @@
 //! before it has written.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::{ConnectOptions, Connection};
-use tokio::runtime::{Handle, Id};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::checked_out::{CheckedOut, Open, Permits};
+use crate::checked_out::{CheckedOut, Permits};
 use crate::dialect::Reason;
 use crate::driver::Driver;
 use crate::failure::Failure;
 use crate::finish::Finishing;
+use crate::idle::{Idle, Open, runtime};
 use crate::template::Effect;
 
 /// How long a connection may take to say that it is still there: as long as it took to be made, which
@@ -52,18 +52,16 @@ type Options<DB> = <<DB as sqlx::Database>::Connection as Connection>::Options;
 
 pub(crate) struct Pool<DB: Driver>(Arc<Shared<DB>>);
 
-pub(crate) struct Shared<DB: Driver> {
+struct Shared<DB: Driver> {
     options: Options<DB>,
     /// What the options leave open is ours to choose.
     ours: bool,
     limits: Limits,
-    idle: Mutex<Vec<Open<DB>>>,
+    idle: Arc<Idle<DB>>,
     /// One for each connection.
     permits: Arc<Semaphore>,
     /// One for each that may write: those who wait for a lock leave some to readers.
     writers: Arc<Semaphore>,
-    /// Told when a connection has come back.
-    returned: Notify,
     /// The largest message that the server takes, once it was asked; zero until then.
     packet: AtomicUsize,
 }
@@ -84,10 +82,9 @@ impl<DB: Driver> Pool<DB> {
             options,
             ours,
             limits,
-            idle: Mutex::default(),
+            idle: Arc::new(Idle::new(limits.idle)),
             permits: Arc::new(Semaphore::new(connections)),
             writers: Arc::new(Semaphore::new(writers)),
-            returned: Notify::new(),
             packet: AtomicUsize::new(0),
         }))
     }
@@ -113,7 +110,7 @@ impl<DB: Driver> Pool<DB> {
 
     /// Closes the connections that nobody is using.
     pub(crate) fn forget_idle(&self) {
-        self.0.forget(|_| true);
+        self.0.idle.forget(|_| true);
     }
 }
 
@@ -125,9 +122,9 @@ impl<DB: Driver> Shared<DB> {
     ) -> Result<CheckedOut<DB>, Failure> {
         let mut permits = self.permits(effect).await;
         loop {
-            if let Some(open) = self.pop() {
+            if let Some(open) = self.idle.pop() {
                 let idle = open.since.elapsed();
-                let checked_out = CheckedOut::new(open, Arc::clone(self), permits, false);
+                let checked_out = CheckedOut::new(open, Arc::clone(&self.idle), permits, false);
                 let trust = match effect {
                     Effect::Reads => self.limits.trust,
                     Effect::Writes => self.limits.trust / WRITES_TRUST,
@@ -140,9 +137,10 @@ impl<DB: Driver> Shared<DB> {
                     Err(kept) => permits = kept.ok_or(Failure::NoConnection)?,
                 }
                 // What became of one that nobody used has become of the others.
-                self.forget(|_| true);
+                self.idle.forget(|_| true);
             }
-            self.make_room();
+            // There may be too many only because several runtimes have some.
+            self.idle.keep(self.permits.available_permits());
             let connecting = Arc::clone(self).connect(permits);
             match Finishing::new(connecting, self.limits.connect).await {
                 Ok(checked_out) => return Ok(checked_out),
@@ -154,9 +152,9 @@ impl<DB: Driver> Shared<DB> {
             }
             // Those of other runtimes are of no use here, and take up room.
             let here = runtime::<DB>();
-            self.forget(|open| open.runtime != here);
+            self.idle.forget(|open| open.runtime != here);
             // One of ours may come back, or somebody else's go.
-            let _ = timeout(NO_ROOM, self.returned.notified()).await;
+            self.idle.returned(NO_ROOM).await;
         }
     }
 
@@ -189,7 +187,7 @@ impl<DB: Driver> Shared<DB> {
         .await;
         let (connection, packet) = match connected {
             Ok(connected) => connected,
-            Err(error) => return Err((Failure::connecting::<DB>(&error), permits)),
+            Err(error) => return Err((Failure::connecting(&error, DB::reason), permits)),
         };
         if let Some(packet) = packet {
             self.packet.store(packet, Ordering::Relaxed);
@@ -200,57 +198,8 @@ impl<DB: Driver> Shared<DB> {
             made_in: started.elapsed(),
             since: Instant::now(),
         };
-        Ok(CheckedOut::new(open, self, permits, true))
-    }
-
-    /// The connection that was used last and can be used here. Those of other runtimes are left
-    /// to them.
-    fn pop(&self) -> Option<Open<DB>> {
-        let here = runtime::<DB>();
-        let mut idle = self.lock();
-        let place = idle.iter().rposition(|open| open.runtime == here)?;
-        let found = idle.remove(place);
-        drop(idle);
-        (found.since.elapsed() < self.limits.idle).then_some(found)
-    }
-
-    pub(crate) fn put_back(&self, mut open: Open<DB>) {
-        let now = Instant::now();
-        open.since = now;
-        let mut idle = self.lock();
-        idle.push(open);
-        // They lie in the order in which they were given back.
-        let limit = self.limits.idle;
-        let old = idle.partition_point(|open| now.duration_since(open.since) >= limit);
-        let closed: Vec<_> = idle.drain(..old).collect();
-        drop(idle);
-        drop(closed);
-        self.returned.notify_one();
-    }
-
-    /// Closes as many idle connections as it takes for one more; those that were used least lately,
-    /// if there are too many only because several runtimes have some.
-    fn make_room(&self) {
-        let most = self.limits.connections.max(1) as usize;
-        let used = most.saturating_sub(self.permits.available_permits());
-        let mut idle = self.lock();
-        let kept = most.saturating_sub(used).min(idle.len());
-        let surplus = idle.len() - kept;
-        let closed: Vec<_> = idle.drain(..surplus).collect();
-        drop(idle);
-        drop(closed);
-    }
-
-    /// Closes those of the idle connections that `which` says.
-    fn forget(&self, which: impl Fn(&Open<DB>) -> bool) {
-        let mut idle = self.lock();
-        let closed: Vec<_> = idle.extract_if(.., |open| which(open)).collect();
-        drop(idle);
-        drop(closed);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Open<DB>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        let idle = Arc::clone(&self.idle);
+        Ok(CheckedOut::new(open, idle, permits, true))
     }
 }
 
@@ -269,12 +218,4 @@ async fn ping<DB: Driver>(
         }
     };
     Finishing::new(asking, limit).await
-}
-
-/// The runtime to which connections made now are bound.
-fn runtime<DB: Driver>() -> Option<Id> {
-    Handle::try_current()
-        .ok()
-        .filter(|_| DB::BOUND_TO_RUNTIME)
-        .map(|handle| handle.id())
 }

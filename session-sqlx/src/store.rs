@@ -1,23 +1,19 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use session_core::{
-    Capabilities, Clock, Created, Error, ErrorKind, Record, Replaced, Result, SessionCookie,
-    SessionId, Store, StoreStream, StoredExpiry, Swept, Touched,
+    Capabilities, Created, Error, ErrorKind, Record, Replaced, Result, SessionCookie, SessionId,
+    Store, StoreStream, Swept, Touched,
 };
 
-use crate::dialect::{Dialect, Outcome, Reason};
-use crate::driver::{Answer, Backend, Row, Values};
+use crate::dialect::{Outcome, Reason};
+use crate::driver::Values;
 use crate::failure::Failure;
-use crate::layout::Layout;
-use crate::statements::Statements;
-use crate::sweeper::Sweeper;
+use crate::inner::Inner;
 use crate::template::Statement;
 use crate::walk::Walk;
-use crate::{Database, SqlxStoreBuilder};
 
 const MIGRATE: &str = "migrate";
 
@@ -31,7 +27,7 @@ const MIGRATE: &str = "migrate";
 /// Each of `get`, `set`, `destroy`, `touch`, `create`, `replace`, `length` and `clear` is one
 /// statement, and one round trip once the connection knows it; preparing it takes another one.
 /// There is no transaction and no ping before or after, but for a connection that nobody has used
-/// [for a while](SqlxStoreBuilder::trust_idle). On SQLite, where there is no trip to make,
+/// [for a while](crate::SqlxStoreBuilder::trust_idle). On SQLite, where there is no trip to make,
 /// `replace` looks a second time if nothing was written. `sweep` asks a second time whether anything
 /// is left if it removed as many as it was allowed to. `all` and `ids` take one for each page.
 ///
@@ -52,17 +48,6 @@ const MIGRATE: &str = "migrate";
 #[derive(Clone)]
 pub struct SqlxStore(Arc<Inner>);
 
-pub(crate) struct Inner {
-    pub(crate) backend: Arc<dyn Backend>,
-    pub(crate) database: Database,
-    pub(crate) dialect: &'static Dialect,
-    pub(crate) layout: &'static Layout,
-    pub(crate) statements: Statements,
-    pub(crate) capabilities: Capabilities,
-    pub(crate) clock: Clock,
-    pub(crate) table: String,
-}
-
 impl fmt::Debug for SqlxStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqlxStore")
@@ -74,26 +59,11 @@ impl fmt::Debug for SqlxStore {
 }
 
 impl SqlxStore {
-    /// The options of a store.
-    pub fn builder() -> SqlxStoreBuilder {
-        SqlxStoreBuilder::default()
-    }
-
-    /// A store on the database of a URL, with the default options; see
-    /// [`SqlxStoreBuilder::connect`].
-    ///
-    /// # Errors
-    ///
-    /// See [`SqlxStoreBuilder::connect`].
-    pub async fn connect(url: &str) -> Result<Self> {
-        Self::builder().connect(url).await
-    }
-
     pub(crate) fn new(inner: Arc<Inner>) -> Self {
         Self(inner)
     }
 
-    pub(crate) fn inner(&self) -> &Inner {
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
         &self.0
     }
 
@@ -180,7 +150,7 @@ impl SqlxStore {
     }
 
     async fn number(&self, question: &Statement) -> Result<Option<i64>> {
-        let answer = self.ask(MIGRATE, question, Values::default()).await?;
+        let answer = self.0.ask(MIGRATE, question, Values::default()).await?;
         Ok(answer.rows.first().and_then(|row| row.number))
     }
 
@@ -189,159 +159,41 @@ impl SqlxStore {
         let done = self.0.backend.script(&statements).await;
         done.map_err(|failure| failure.of(MIGRATE))
     }
-
-    /// Starts a task that removes expired sessions every `interval`, for as long as the handle
-    /// that it returns lives.
-    ///
-    /// An error does not end it: it is logged, and the next turn comes.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
-    pub fn sweeper(&self, interval: Duration) -> Sweeper {
-        Sweeper::start(Arc::downgrade(&self.0), interval)
-    }
-
-    pub(crate) async fn ask(
-        &self,
-        operation: &'static str,
-        statement: &Statement,
-        values: Values<'_>,
-    ) -> Result<Answer> {
-        let values = Values {
-            now: self.0.clock.now_millis(),
-            binary: self.0.layout.binary,
-            ..values
-        };
-        let answer = self.0.backend.ask(statement, values).await;
-        answer.map_err(|failure| failure.of(operation))
-    }
-
-    /// When a record that ends at `expires` ends in the column.
-    fn end(&self, expires: Option<SystemTime>) -> i64 {
-        let Inner {
-            clock,
-            layout,
-            capabilities,
-            ..
-        } = &*self.0;
-        let millis = match (expires, capabilities.default_ttl) {
-            (Some(expires), _) => Clock::to_millis(expires),
-            (None, Some(ttl)) => clock
-                .now_millis()
-                .saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)),
-            (None, None) => layout.last,
-        };
-        layout.stored(millis)
-    }
-
-    /// Refuses an id that the table cannot hold, or would take for another one.
-    fn check_id(&self, operation: &'static str, id: &SessionId) -> Result<()> {
-        let (text, inner) = (id.as_str(), &self.0);
-        let too_long = inner
-            .capabilities
-            .max_id_bytes
-            .is_some_and(|max| text.len() > max);
-        let padded = inner.layout.pads && text.ends_with(' ');
-        let nul = !inner.layout.binary && text.contains('\0');
-        if too_long || padded || nul {
-            let why = if too_long {
-                "it is too long"
-            } else if padded {
-                "it ends with a space, which the column's collation does not see"
-            } else {
-                "it has a NUL, which a text column cannot hold"
-            };
-            return Err(Error::new(ErrorKind::InvalidId, operation).with_message(why));
-        }
-        Ok(())
-    }
-
-    /// The longest record: a `replace` sends the old one and the new one in one message, so that a
-    /// longer one could be created and never be changed.
-    fn max_record_bytes(&self) -> Option<usize> {
-        /// The statement's number, the types, the times and the id.
-        const REST: usize = 1_024;
-        let Inner {
-            backend,
-            dialect,
-            capabilities,
-            ..
-        } = &*self.0;
-        let packet = backend.packet();
-        let room = packet.map(|packet| packet.saturating_sub(REST) / dialect.texts);
-        match (room, capabilities.max_record_bytes) {
-            (Some(room), Some(max)) => Some(room.min(max)),
-            (room, max) => room.or(max),
-        }
-    }
-
-    async fn check(&self, operation: &'static str, id: &SessionId, record: &Record) -> Result<()> {
-        self.check_id(operation, id)?;
-        if self.0.database == Database::MySql && self.0.backend.packet().is_none() {
-            // The server says how large a message may be when it is connected to.
-            let connected = self.0.backend.connect().await;
-            connected.map_err(|failure| failure.of(operation))?;
-        }
-        match self.max_record_bytes() {
-            Some(max) if record.json().len() > max => {
-                Err(Error::new(ErrorKind::TooLarge, operation))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The record of a row.
-    pub(crate) fn decode(&self, operation: &'static str, row: Row) -> Result<Record> {
-        let broken = |what| Error::new(ErrorKind::Decode, operation).with_message(what);
-        let end = row.number.ok_or_else(|| broken("the expiry is no time"))?;
-        let data = row.data.ok_or_else(|| broken("there is no text"))?;
-        let text = String::from_utf8(data).map_err(|_| broken("the text is not UTF-8"))?;
-        let layout = self.0.layout;
-        if end < layout.last {
-            return Record::decode(text, StoredExpiry::At(Clock::from_millis(end)));
-        }
-        // The JSON may know more than that it is beyond the column's last time.
-        let record = Record::decode(text, StoredExpiry::InJson)?;
-        match record.expires() {
-            Some(expires) if Clock::to_millis(expires) >= layout.last => Ok(record),
-            _ => Ok(record.with_stored_expires(StoredExpiry::Never)),
-        }
-    }
 }
 
 #[async_trait]
 impl Store for SqlxStore {
     async fn get(&self, id: &SessionId) -> Result<Option<Record>> {
-        self.check_id("get", id)?;
+        self.0.check_id("get", id)?;
         let values = Values {
             id: id.as_str(),
             ..Values::default()
         };
-        let answer = self.ask("get", &self.0.statements.get, values).await?;
+        let answer = self.0.ask("get", &self.0.statements.get, values).await?;
         let row = answer.rows.into_iter().next();
-        row.map(|row| self.decode("get", row)).transpose()
+        row.map(|row| self.0.decode("get", row)).transpose()
     }
 
     async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
-        self.check("set", id, record).await?;
+        self.0.check("set", id, record).await?;
         let values = Values {
             id: id.as_str(),
             data: record.json(),
-            expires: self.end(record.expires()),
+            expires: self.0.end(record.expires()),
             ..Values::default()
         };
-        self.ask("set", &self.0.statements.set, values).await?;
+        self.0.ask("set", &self.0.statements.set, values).await?;
         Ok(())
     }
 
     async fn destroy(&self, id: &SessionId) -> Result<()> {
-        self.check_id("destroy", id)?;
+        self.0.check_id("destroy", id)?;
         let values = Values {
             id: id.as_str(),
             ..Values::default()
         };
-        self.ask("destroy", &self.0.statements.destroy, values)
+        self.0
+            .ask("destroy", &self.0.statements.destroy, values)
             .await?;
         Ok(())
     }
@@ -349,7 +201,7 @@ impl Store for SqlxStore {
     fn capabilities(&self) -> Capabilities {
         match (
             self.0.capabilities.max_record_bytes,
-            self.max_record_bytes(),
+            self.0.max_record_bytes(),
         ) {
             (Some(_), Some(max)) => self.0.capabilities.with_max_record_bytes(max),
             _ => self.0.capabilities,
@@ -358,6 +210,7 @@ impl Store for SqlxStore {
 
     async fn length(&self) -> Result<u64> {
         let answer = self
+            .0
             .ask("length", &self.0.statements.length, Values::default())
             .await?;
         let count = answer.rows.first().and_then(|row| row.number);
@@ -366,19 +219,23 @@ impl Store for SqlxStore {
     }
 
     async fn clear(&self) -> Result<()> {
-        self.ask("clear", &self.0.statements.clear, Values::default())
+        self.0
+            .ask("clear", &self.0.statements.clear, Values::default())
             .await?;
         Ok(())
     }
 
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
-        self.check_id("touch", id)?;
+        self.0.check_id("touch", id)?;
         let values = Values {
             id: id.as_str(),
-            expires: self.end(cookie.expires()),
+            expires: self.0.end(cookie.expires()),
             ..Values::default()
         };
-        let answer = self.ask("touch", &self.0.statements.touch, values).await?;
+        let answer = self
+            .0
+            .ask("touch", &self.0.statements.touch, values)
+            .await?;
         Ok(match answer.done.rows {
             0 => Touched::Missing,
             _ => Touched::Touched,
@@ -386,14 +243,15 @@ impl Store for SqlxStore {
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
-        self.check("create", id, record).await?;
+        self.0.check("create", id, record).await?;
         let values = Values {
             id: id.as_str(),
             data: record.json(),
-            expires: self.end(record.expires()),
+            expires: self.0.end(record.expires()),
             ..Values::default()
         };
         let answer = self
+            .0
             .ask("create", &self.0.statements.create, values)
             .await?;
         Ok(if (self.0.dialect.created)(&answer.done) {
@@ -404,15 +262,16 @@ impl Store for SqlxStore {
     }
 
     async fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
-        self.check("replace", id, new).await?;
+        self.0.check("replace", id, new).await?;
         let values = Values {
             id: id.as_str(),
             data: new.json(),
             old: old.json(),
-            expires: self.end(new.expires()),
+            expires: self.0.end(new.expires()),
             ..Values::default()
         };
         let mut answer = self
+            .0
             .ask("replace", &self.0.statements.replace, values)
             .await?;
         if let Some(mark) = answer.rows.first().and_then(|row| row.number) {
@@ -423,7 +282,10 @@ impl Store for SqlxStore {
             Outcome::Conflict => Replaced::Conflict,
             Outcome::Missing => Replaced::Missing,
             Outcome::Unwritten => {
-                let found = self.ask("replace", &self.0.statements.find, values).await?;
+                let found = self
+                    .0
+                    .ask("replace", &self.0.statements.find, values)
+                    .await?;
                 if found.rows.is_empty() {
                     Replaced::Missing
                 } else {
@@ -434,11 +296,11 @@ impl Store for SqlxStore {
     }
 
     fn all(&self) -> StoreStream<'_, (SessionId, Record)> {
-        Walk::records(self).stream().boxed()
+        Walk::records(&self.0).stream().boxed()
     }
 
     fn ids(&self) -> StoreStream<'_, SessionId> {
-        Walk::ids(self).stream().boxed()
+        Walk::ids(&self.0).stream().boxed()
     }
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {
@@ -448,11 +310,11 @@ impl Store for SqlxStore {
             ..Values::default()
         };
         let statements = &self.0.statements;
-        let swept = self.ask("sweep", &statements.sweep, values).await?;
+        let swept = self.0.ask("sweep", &statements.sweep, values).await?;
         let removed = swept.done.rows;
         // Fewer than were allowed are all that there were.
         let more = i64::try_from(removed).is_ok_and(|removed| removed >= limit) && {
-            let left = self.ask("sweep", &statements.expired, values).await?;
+            let left = self.0.ask("sweep", &statements.expired, values).await?;
             !left.rows.is_empty()
         };
         Ok(Swept {
