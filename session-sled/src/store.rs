@@ -1,5 +1,4 @@
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +9,7 @@ use session_core::{
     Sweeper, Swept, Touched,
 };
 
-use crate::builder::SledStoreBuilder;
-use crate::policy::{Flush, Reads};
+use crate::policy::{Flush, Options, Reads};
 use crate::pool::{Lane, contained, offload};
 use crate::sessions::Sessions;
 use crate::walk;
@@ -19,7 +17,7 @@ use crate::walk;
 /// A session store in a directory of this machine, without a server.
 ///
 /// Clones are handles on the same sessions, and so are stores of one
-/// [`namespace`](SledStoreBuilder::namespace) on one `sled::Db`. The database closes, flushed, with
+/// [`namespace`](crate::SledStoreBuilder::namespace) on one `sled::Db`. The database closes, flushed, with
 /// the last of them: that drop waits for the disk.
 ///
 /// # Writes
@@ -44,7 +42,7 @@ use crate::walk;
 #[derive(Clone)]
 pub struct SledStore {
     sessions: Arc<Sessions>,
-    options: Arc<SledStoreBuilder>,
+    options: Arc<Options>,
 }
 
 impl SledStore {
@@ -60,21 +58,7 @@ impl SledStore {
         .with_sweep()
         .with_default_ttl(Some(Duration::from_secs(86_400)));
 
-    /// A store with the default options in a directory; see [`SledStoreBuilder::open`].
-    ///
-    /// # Errors
-    ///
-    /// As [`SledStoreBuilder::open`].
-    pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::builder().open(path).await
-    }
-
-    /// The options of a store.
-    pub fn builder() -> SledStoreBuilder {
-        SledStoreBuilder::default()
-    }
-
-    pub(crate) fn new(sessions: Sessions, options: SledStoreBuilder) -> Self {
+    pub(crate) fn new(sessions: Sessions, options: Options) -> Self {
         Self {
             sessions: Arc::new(sessions),
             options: Arc::new(options),
@@ -118,12 +102,11 @@ impl SledStore {
 
 impl fmt::Debug for SledStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (flush, reads) = self.options.policy();
         f.debug_struct("SledStore")
-            .field("namespace", &self.options.name())
+            .field("namespace", &self.options.namespace)
             .field("ttl", &self.sessions.ttl)
-            .field("flush", &flush)
-            .field("reads", &reads)
+            .field("flush", &self.options.flush)
+            .field("reads", &self.options.reads)
             .finish_non_exhaustive()
     }
 }
@@ -131,8 +114,7 @@ impl fmt::Debug for SledStore {
 #[async_trait]
 impl Store for SledStore {
     async fn get(&self, id: &SessionId) -> Result<Option<Record>> {
-        let (_, reads) = self.options.policy();
-        match reads {
+        match self.options.reads {
             Reads::OnTheCaller => contained("get", || self.sessions.get(id)),
             Reads::OnThePool => {
                 let id = id.clone();
@@ -160,8 +142,7 @@ impl Store for SledStore {
 
     fn capabilities(&self) -> Capabilities {
         let capabilities = Self::CAPABILITIES.with_default_ttl(self.sessions.ttl);
-        let (flush, _) = self.options.policy();
-        match flush {
+        match self.options.flush {
             Flush::EveryWrite => capabilities.with_durable(),
             Flush::Every(_) | Flush::ByCaller => capabilities,
         }
