@@ -45,7 +45,12 @@ where
             let text = statement.text.clone();
             let asking = async move {
                 let answer = ask::<DB>(connection.ask(), text, arguments).await;
-                if matches!(answer, Ok(_) | Err(sqlx::Error::Database(_))) {
+                let complete = match &answer {
+                    Ok(_) => true,
+                    Err(sqlx::Error::Database(error)) => !DB::reason(&**error).ends_connection(),
+                    Err(_) => false,
+                };
+                if complete {
                     connection.answered();
                 }
                 (connection, answer)
