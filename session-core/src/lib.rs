@@ -30,6 +30,5 @@ pub use lifecycle::exchange::{Exchange, Unfinished};
 pub use lifecycle::outcome::Outcome;
 pub use session::Session;
 pub use store::capabilities::Capabilities;
-pub use store::renewal::{Renewal, Renewed};
 pub use store::sweeper::Sweeper;
 pub use store::{Created, Replaced, Store, StoreStream, Swept, Touched};

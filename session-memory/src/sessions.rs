@@ -6,9 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use arrayvec::ArrayVec;
 use foldhash::fast::RandomState;
-use session_core::{
-    Clock, Created, Record, Renewal, Renewed, Replaced, SessionCookie, SessionId, Swept, Touched,
-};
+use session_core::{Clock, Created, Record, Replaced, SessionCookie, SessionId, Swept, Touched};
 
 use crate::bound::Bound;
 use crate::shard::{Due, Shard, has_expired};
@@ -196,27 +194,6 @@ impl Sessions {
             removed.push(self.remove(&mut shard, at));
         }
         Touched::Touched
-    }
-
-    pub(crate) fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Option<(Record, Renewed)> {
-        let mut removed = Removed::new();
-        let hash = self.hash(id);
-        let (mut shard, now) = self.enter(hash, &mut removed);
-        let at = shard.find_live(hash, id, now)?;
-        let at = self.keep(&mut shard, at);
-        if !renewal.applies_to(shard.record(at), self.ttl) {
-            return Some((shard.record(at).clone(), Renewed::Left));
-        }
-        shard.touch(at, renewal.cookie(), renewal.end(self.ttl));
-        let record = shard.record(at).clone();
-        if shard.is_expired(at, now) {
-            removed.push(self.remove(&mut shard, at));
-        }
-        Some((record, Renewed::Touched))
     }
 
     pub(crate) fn destroy(&self, id: &SessionId) {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use session_core::{
-    Capabilities, Created, Error, ErrorKind, Record, Renewal, Renewed, Replaced, Result,
-    SessionCookie, SessionId, Store, StoreStream, Swept, Touched,
+    Capabilities, Created, Error, ErrorKind, Record, Replaced, Result, SessionCookie, SessionId,
+    Store, StoreStream, Swept, Touched,
 };
 
 use crate::builder::DAY;
@@ -54,7 +54,6 @@ impl MemoryStore {
     pub const CAPABILITIES: Capabilities = Capabilities::NONE
         .with_default_ttl(Some(DAY))
         .with_touch()
-        .with_get_and_touch()
         .with_length()
         .with_clear()
         .with_all()
@@ -144,14 +143,6 @@ impl Store for MemoryStore {
 
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
         Ok(self.sessions.touch(id, cookie))
-    }
-
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        Ok(self.sessions.get_and_touch(id, renewal))
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use redis::{Cmd, Value};
 use session_core::{
-    Capabilities, Created, Error, ErrorKind, Record, Renewal, Renewed, Replaced, Result,
-    SessionCookie, SessionId, Store, StoreStream, Swept, Touched,
+    Capabilities, Created, Error, ErrorKind, Record, Replaced, Result, SessionCookie, SessionId,
+    Store, StoreStream, Swept, Touched,
 };
 
 use crate::connection::pipeline;
@@ -236,10 +236,6 @@ impl Store for RedisStore {
             Value::Int(0) => Ok(Touched::Missing),
             other => Err(unexpected("touch", &other)),
         }
-    }
-
-    async fn get_and_touch(&self, _: &SessionId, _: &Renewal) -> Result<Option<(Record, Renewed)>> {
-        Err(Error::unsupported("get_and_touch"))
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

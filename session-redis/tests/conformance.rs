@@ -5,4 +5,4 @@ mod support;
 use session_conformance::suite;
 use support::harness::SingleNode;
 
-suite!(SingleNode, without: [get_and_touch, sweep, max_record_bytes, schema]);
+suite!(SingleNode, without: [sweep, max_record_bytes, schema]);

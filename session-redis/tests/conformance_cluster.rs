@@ -5,4 +5,4 @@ mod support;
 use session_conformance::suite;
 use support::harness::Cluster;
 
-suite!(Cluster, without: [get_and_touch, sweep, max_record_bytes, schema]);
+suite!(Cluster, without: [sweep, max_record_bytes, schema]);

@@ -5,4 +5,4 @@ mod support;
 use session_conformance::suite;
 use support::harness::Tls;
 
-suite!(Tls, without: [get_and_touch, sweep, max_record_bytes, schema]);
+suite!(Tls, without: [sweep, max_record_bytes, schema]);

@@ -5,4 +5,4 @@ mod support;
 use session_conformance::suite;
 use support::harness::Valkey;
 
-suite!(Valkey, without: [get_and_touch, sweep, max_record_bytes, schema]);
+suite!(Valkey, without: [sweep, max_record_bytes, schema]);

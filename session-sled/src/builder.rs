@@ -6,8 +6,8 @@ use session_core::{Clock, Result};
 use sled::Db;
 
 use crate::error::{failed, is_locked, not_opened};
-use crate::policy::{Flush, Reads};
-use crate::pool::offload;
+use crate::policy::{Flush, Options, Reads};
+use crate::pool::{Lane, offload};
 use crate::sessions::Sessions;
 use crate::store::SledStore;
 
@@ -49,6 +49,22 @@ impl Default for SledStoreBuilder {
             cache_bytes: 64 << 20,
             clock: Clock::system(),
         }
+    }
+}
+
+impl SledStore {
+    /// A store with the default options in a directory; see [`SledStoreBuilder::open`].
+    ///
+    /// # Errors
+    ///
+    /// As [`SledStoreBuilder::open`].
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::builder().open(path).await
+    }
+
+    /// The options of a store.
+    pub fn builder() -> SledStoreBuilder {
+        SledStoreBuilder::default()
     }
 }
 
@@ -101,7 +117,7 @@ impl SledStoreBuilder {
     /// in use.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<SledStore> {
         let path = path.as_ref().to_owned();
-        offload("open", move || {
+        offload(Lane::Long, "open", move || {
             let db = self.database(&path)?;
             self.build(&db)
         })
@@ -158,15 +174,12 @@ impl SledStoreBuilder {
             ttl: self.ttl,
             flushes: self.flush == Flush::EveryWrite,
         };
-        Ok(SledStore::new(sessions, self))
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        &self.namespace
-    }
-
-    pub(crate) fn policy(&self) -> (Flush, Reads) {
-        (self.flush, self.reads)
+        let options = Options {
+            namespace: self.namespace,
+            flush: self.flush,
+            reads: self.reads,
+        };
+        Ok(SledStore::new(sessions, options))
     }
 }
 

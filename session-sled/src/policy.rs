@@ -44,3 +44,11 @@ pub enum Reads {
     /// where single sessions have megabytes: a write of one holds up all reads while it lasts.
     OnThePool,
 }
+
+/// What a store keeps of its builder.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) namespace: String,
+    pub(crate) flush: Flush,
+    pub(crate) reads: Reads,
+}

@@ -1,25 +1,23 @@
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use session_core::{
-    Capabilities, Created, Error, Record, Renewal, Renewed, Replaced, Result, SessionCookie,
-    SessionId, Store, StoreStream, Sweeper, Swept, Touched,
+    Capabilities, Created, Record, Replaced, Result, SessionCookie, SessionId, Store, StoreStream,
+    Sweeper, Swept, Touched,
 };
 
-use crate::builder::SledStoreBuilder;
-use crate::policy::{Flush, Reads};
-use crate::pool::{contained, offload};
+use crate::policy::{Flush, Options, Reads};
+use crate::pool::{Lane, contained, offload};
 use crate::sessions::Sessions;
 use crate::walk;
 
 /// A session store in a directory of this machine, without a server.
 ///
 /// Clones are handles on the same sessions, and so are stores of one
-/// [`namespace`](SledStoreBuilder::namespace) on one `sled::Db`. The database closes, flushed, with
+/// [`namespace`](crate::SledStoreBuilder::namespace) on one `sled::Db`. The database closes, flushed, with
 /// the last of them: that drop waits for the disk.
 ///
 /// # Writes
@@ -44,7 +42,7 @@ use crate::walk;
 #[derive(Clone)]
 pub struct SledStore {
     sessions: Arc<Sessions>,
-    options: Arc<SledStoreBuilder>,
+    options: Arc<Options>,
 }
 
 impl SledStore {
@@ -60,21 +58,7 @@ impl SledStore {
         .with_sweep()
         .with_default_ttl(Some(Duration::from_secs(86_400)));
 
-    /// A store with the default options in a directory; see [`SledStoreBuilder::open`].
-    ///
-    /// # Errors
-    ///
-    /// As [`SledStoreBuilder::open`].
-    pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::builder().open(path).await
-    }
-
-    /// The options of a store.
-    pub fn builder() -> SledStoreBuilder {
-        SledStoreBuilder::default()
-    }
-
-    pub(crate) fn new(sessions: Sessions, options: SledStoreBuilder) -> Self {
+    pub(crate) fn new(sessions: Sessions, options: Options) -> Self {
         Self {
             sessions: Arc::new(sessions),
             options: Arc::new(options),
@@ -87,7 +71,7 @@ impl SledStore {
     ///
     /// [`Unavailable`](session_core::ErrorKind::Unavailable) for a disk that is full or broken.
     pub async fn flush(&self) -> Result<()> {
-        self.offload("flush", |sessions| sessions.flush("flush"))
+        self.offload(Lane::Long, "flush", |sessions| sessions.flush("flush"))
             .await
     }
 
@@ -107,22 +91,22 @@ impl SledStore {
 
     async fn offload<T: Send + 'static>(
         &self,
+        lane: Lane,
         operation: &'static str,
         work: impl FnOnce(&Sessions) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let sessions = Arc::clone(&self.sessions);
-        offload(operation, move || work(&sessions)).await
+        offload(lane, operation, move || work(&sessions)).await
     }
 }
 
 impl fmt::Debug for SledStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (flush, reads) = self.options.policy();
         f.debug_struct("SledStore")
-            .field("namespace", &self.options.name())
+            .field("namespace", &self.options.namespace)
             .field("ttl", &self.sessions.ttl)
-            .field("flush", &flush)
-            .field("reads", &reads)
+            .field("flush", &self.options.flush)
+            .field("reads", &self.options.reads)
             .finish_non_exhaustive()
     }
 }
@@ -131,66 +115,70 @@ impl fmt::Debug for SledStore {
 #[deny(clippy::missing_trait_methods)]
 impl Store for SledStore {
     async fn get(&self, id: &SessionId) -> Result<Option<Record>> {
-        let (_, reads) = self.options.policy();
-        match reads {
+        match self.options.reads {
             Reads::OnTheCaller => contained("get", || self.sessions.get(id)),
             Reads::OnThePool => {
                 let id = id.clone();
-                self.offload("get", move |sessions| sessions.get(&id)).await
+                self.offload(Lane::Short, "get", move |sessions| sessions.get(&id))
+                    .await
             }
         }
     }
 
     async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
         let (id, record) = (id.clone(), record.clone());
-        self.offload("set", move |sessions| sessions.set(&id, &record))
-            .await
+        self.offload(Lane::Short, "set", move |sessions| {
+            sessions.set(&id, &record)
+        })
+        .await
     }
 
     async fn destroy(&self, id: &SessionId) -> Result<()> {
         let id = id.clone();
-        self.offload("destroy", move |sessions| sessions.destroy(&id))
-            .await
+        self.offload(Lane::Short, "destroy", move |sessions| {
+            sessions.destroy(&id)
+        })
+        .await
     }
 
     fn capabilities(&self) -> Capabilities {
         let capabilities = Self::CAPABILITIES.with_default_ttl(self.sessions.ttl);
-        let (flush, _) = self.options.policy();
-        match flush {
+        match self.options.flush {
             Flush::EveryWrite => capabilities.with_durable(),
             Flush::Every(_) | Flush::ByCaller => capabilities,
         }
     }
 
     async fn length(&self) -> Result<u64> {
-        self.offload("length", Sessions::length).await
+        self.offload(Lane::Long, "length", Sessions::length).await
     }
 
     async fn clear(&self) -> Result<()> {
-        self.offload("clear", Sessions::clear).await
+        self.offload(Lane::Long, "clear", Sessions::clear).await
     }
 
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
         let (id, cookie) = (id.clone(), cookie.clone());
-        self.offload("touch", move |sessions| sessions.touch(&id, &cookie))
-            .await
-    }
-
-    async fn get_and_touch(&self, _: &SessionId, _: &Renewal) -> Result<Option<(Record, Renewed)>> {
-        // Nothing is saved by it: no step of an embedded store is a round trip.
-        Err(Error::unsupported("get_and_touch"))
+        self.offload(Lane::Short, "touch", move |sessions| {
+            sessions.touch(&id, &cookie)
+        })
+        .await
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
         let (id, record) = (id.clone(), record.clone());
-        self.offload("create", move |sessions| sessions.create(&id, &record))
-            .await
+        self.offload(Lane::Short, "create", move |sessions| {
+            sessions.create(&id, &record)
+        })
+        .await
     }
 
     async fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
         let (id, old, new) = (id.clone(), old.clone(), new.clone());
-        self.offload("replace", move |sessions| sessions.replace(&id, &old, &new))
-            .await
+        self.offload(Lane::Short, "replace", move |sessions| {
+            sessions.replace(&id, &old, &new)
+        })
+        .await
     }
 
     fn all(&self) -> StoreStream<'_, (SessionId, Record)> {
@@ -202,7 +190,7 @@ impl Store for SledStore {
     }
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {
-        self.offload("sweep", move |sessions| sessions.sweep(limit))
+        self.offload(Lane::Long, "sweep", move |sessions| sessions.sweep(limit))
             .await
     }
 }

@@ -7,7 +7,7 @@ use sled::IVec;
 
 use crate::error::failed;
 use crate::layout::{End, id, parse_value, record};
-use crate::pool::offload;
+use crate::pool::{Lane, offload};
 use crate::sessions::Sessions;
 
 /// A page ends with the record that brings it to either.
@@ -59,7 +59,10 @@ fn stream<T: Send + 'static>(
             let from = walk.from.take()?;
             let (sessions, operation, make) =
                 (Arc::clone(&walk.sessions), walk.operation, walk.make);
-            let page = offload(operation, move || sessions.page(operation, from, make)).await;
+            let page = offload(Lane::Long, operation, move || {
+                sessions.page(operation, from, make)
+            })
+            .await;
             match page {
                 Ok((items, from)) => (walk.page, walk.from) = (items.into_iter(), from),
                 // It is not known how to go on.

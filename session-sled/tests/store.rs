@@ -85,3 +85,56 @@ async fn stores_of_one_database_share_by_name_alone() {
     }
     assert!(store("a").get(&id(1)).await.unwrap().is_some());
 }
+
+/// Of the pool, for all that many clients want at once.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn many_clients_start_few_threads() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// Those 20 that may be at work, as the README says, and those that are about to rest.
+    const MOST: usize = 40;
+
+    fn threads() -> usize {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let names = tasks.flatten().filter_map(|task| {
+            // One that has ended meanwhile has no name.
+            std::fs::read_to_string(task.path().join("comm")).ok()
+        });
+        names.filter(|name| name.starts_with("blocking-")).count()
+    }
+
+    let directory = tempfile::tempdir().unwrap();
+    let builder = SledStore::builder().flush(Flush::EveryWrite);
+    let store = builder.open(directory.path()).await.unwrap();
+    let ended = Arc::new(AtomicBool::new(false));
+    let watching = {
+        let ended = Arc::clone(&ended);
+        std::thread::spawn(move || {
+            let mut most = 0;
+            while !ended.load(Ordering::Relaxed) {
+                most = most.max(threads());
+            }
+            most
+        })
+    };
+    let clients: Vec<_> = (0..400)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for _ in 0..3 {
+                    store.set(&id(n), &record()).await.unwrap();
+                    store.length().await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        client.await.unwrap();
+    }
+    ended.store(true, Ordering::Relaxed);
+    let most = watching.join().unwrap();
+    assert!((2..=MOST).contains(&most), "{most} threads");
+    assert_eq!(store.length().await.unwrap(), 400);
+}

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use session_core::{Clock, Result};
 
+use crate::inner::Inner;
 use crate::names::{Names, config, zone};
 use crate::pool::Limits;
 use crate::statements::Statements;
-use crate::store::Inner;
 use crate::{Schema, SqlxStore, Target};
 
 /// The options of a [`SqlxStore`], from [`SqlxStore::builder`].
@@ -21,7 +21,7 @@ use crate::{Schema, SqlxStore, Target};
 /// | [`max_connections`](Self::max_connections) | 10 |
 /// | [`connect_timeout`](Self::connect_timeout) | 5 s |
 /// | [`response_timeout`](Self::response_timeout) | 30 s |
-/// | [`trust_idle`](Self::trust_idle) | 30 s |
+/// | [`trust_idle`](Self::trust_idle) | 1 s |
 /// | [`idle_timeout`](Self::idle_timeout) | 10 min |
 /// | [`clock`](Self::clock) | the system's |
 ///
@@ -53,11 +53,28 @@ impl Default for SqlxStoreBuilder {
                 connections: 10,
                 connect: Duration::from_secs(5),
                 response: Duration::from_secs(30),
-                trust: Duration::from_secs(30),
+                trust: Duration::from_secs(1),
                 idle: Duration::from_secs(600),
             },
             clock: Clock::system(),
         }
+    }
+}
+
+impl SqlxStore {
+    /// The options of a store.
+    pub fn builder() -> SqlxStoreBuilder {
+        SqlxStoreBuilder::default()
+    }
+
+    /// A store on the database of a URL, with the default options; see
+    /// [`SqlxStoreBuilder::connect`].
+    ///
+    /// # Errors
+    ///
+    /// See [`SqlxStoreBuilder::connect`].
+    pub async fn connect(url: &str) -> Result<Self> {
+        Self::builder().connect(url).await
     }
 }
 
@@ -116,24 +133,30 @@ impl SqlxStoreBuilder {
     /// How many connections there are at most, at least 1. More operations than that wait for one
     /// another.
     ///
+    /// A quarter of them, rounded up, is for reads alone, so that reads need not wait for writes that
+    /// wait for a lock; with one connection, they have to. On SQLite, where only one can write at a
+    /// time, one connection is for writes.
+    ///
     /// A call that was dropped, or was late, counts for as long as the server is at work on it, but
     /// no longer than the [`response_timeout`](Self::response_timeout), once more. Its connection is
-    /// closed then. Where it is dropped outside of a tokio runtime, or its runtime ends, the
-    /// connection is closed at once, and the server may still be at work.
+    /// used again once its answer is there, and closed if it does not come. Where it is dropped
+    /// outside of a tokio runtime, or its runtime ends, the connection is closed at once, and the
+    /// server may still be at work.
     pub fn max_connections(mut self, connections: u32) -> Self {
         self.limits.connections = connections.max(1);
         self
     }
 
     /// How long an operation waits for a connection, be it free or new, before it fails with
-    /// [`Unavailable`](session_core::ErrorKind::Unavailable).
+    /// [`Unavailable`](session_core::ErrorKind::Unavailable): also where the server has no room for
+    /// another one just now.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.limits.connect = limit;
         self
     }
 
     /// How long an operation waits for the answer before it fails with
-    /// [`Timeout`](session_core::ErrorKind::Timeout). The connection is not used again; see
+    /// [`Timeout`](session_core::ErrorKind::Timeout). What becomes of the connection, see
     /// [`max_connections`](Self::max_connections).
     pub fn response_timeout(mut self, limit: Duration) -> Self {
         self.limits.response = limit;
@@ -141,7 +164,9 @@ impl SqlxStoreBuilder {
     }
 
     /// A connection that was idle for longer is asked first whether it is still there, which is
-    /// a round trip. Zero asks each time.
+    /// a round trip; before a write, which cannot be sent a second time, after a twentieth of it. Zero
+    /// asks each time. One that does not answer within the time that it took to be made (at least
+    /// 100 ms, at most 1 s) is closed, with all others that are idle.
     pub fn trust_idle(mut self, limit: Duration) -> Self {
         self.limits.trust = limit;
         self
@@ -163,7 +188,8 @@ impl SqlxStoreBuilder {
 
     /// A store on the database of a URL, once a connection was made: `sqlite:PATH` (with
     /// `?mode=rwc` the file is created), `postgres://USER:PASSWORD@HOST:PORT/DATABASE` or
-    /// `mysql://USER:PASSWORD@HOST:PORT/DATABASE`.
+    /// `mysql://USER:PASSWORD@HOST:PORT/DATABASE`. Another machine than this one has to show a good
+    /// certificate, unless `sslmode` says otherwise; see the [crate](crate#tls).
     ///
     /// # Errors
     ///
@@ -188,7 +214,8 @@ impl SqlxStoreBuilder {
     }
 
     /// The same with the connection options of sqlx, for what a URL cannot say. They are taken as
-    /// they are: for SQLite, journal mode and busy timeout too.
+    /// they are: for SQLite, journal mode and busy timeout too. Of TLS alone, `Prefer`, which is
+    /// sqlx's default, means what it [means in a URL](crate#tls).
     ///
     /// # Errors
     ///

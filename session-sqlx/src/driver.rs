@@ -2,19 +2,14 @@
 
 use std::fmt;
 use std::future::Future;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::{TryStreamExt, future};
 use sqlx::error::DatabaseError;
-use sqlx::{Arguments, ColumnIndex, Database, Decode, Either, Encode, Executor, IntoArguments};
-use sqlx::{Row as _, SqlStr, Type};
-use tokio::time::timeout;
+use sqlx::{Connection, Database};
 
 use crate::dialect::{Done, Reason};
 use crate::failure::Failure;
-use crate::pool::Pool;
-use crate::template::{Effect, Parameter, Statement};
+use crate::template::Statement;
 
 /// A driver of sqlx: what its types do not say.
 pub(crate) trait Driver: Database {
@@ -24,12 +19,20 @@ pub(crate) trait Driver: Database {
     /// Its connections work on the runtime alone on which they were made.
     const BOUND_TO_RUNTIME: bool;
 
+    /// How many connections may write at the same time.
+    const WRITERS: usize = usize::MAX;
+
     fn done(result: &Self::QueryResult) -> Done;
 
-    /// Makes a new connection ready.
+    /// What comes before a connection is made.
+    fn before(_: &<Self::Connection as Connection>::Options) {}
+
+    /// Makes a new connection ready, and says how large a message the server takes, if there is such a
+    /// limit. What the application has left open is ours to choose if `ours`.
     fn prepare(
         connection: &mut Self::Connection,
-    ) -> impl Future<Output = sqlx::Result<()>> + Send + '_;
+        ours: bool,
+    ) -> impl Future<Output = sqlx::Result<Option<usize>>> + Send + '_;
 
     fn reason(error: &dyn DatabaseError) -> Reason;
 }
@@ -42,9 +45,7 @@ pub(crate) struct Values<'a> {
     pub(crate) after: &'a [u8],
     pub(crate) data: &'a str,
     pub(crate) old: &'a str,
-    pub(crate) start: &'a str,
     pub(crate) expires: i64,
-    pub(crate) latest: i64,
     pub(crate) now: i64,
     pub(crate) limit: i64,
     /// Texts are bound as bytes.
@@ -53,9 +54,9 @@ pub(crate) struct Values<'a> {
 
 impl Values<'_> {
     /// About as many as the driver writes for them, each with its length.
-    fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         const NUMBERS_AND_LENGTHS: usize = 128;
-        let texts = [self.id, self.data, self.old, self.start];
+        let texts = [self.id, self.data, self.old];
         let texts = texts.map(str::len).iter().sum::<usize>();
         texts + self.after.len() + NUMBERS_AND_LENGTHS
     }
@@ -86,192 +87,7 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
 
     /// Makes a connection, if there is none.
     async fn connect(&self) -> Result<(), Failure>;
-}
 
-/// How long a script may take: the index of a large table takes its time.
-const SCRIPT_LIMIT: Duration = Duration::from_secs(15 * 60);
-
-/// How often a statement that was undone is sent again.
-const UNDONE_LIMIT: u32 = 5;
-
-#[async_trait]
-impl<DB> Backend for Pool<DB>
-where
-    DB: Driver,
-    DB::Connection: Sync,
-    DB::Arguments: IntoArguments<DB>,
-    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
-    for<'t> &'t str: Encode<'t, DB> + Type<DB>,
-    for<'t> &'t [u8]: Encode<'t, DB> + Type<DB>,
-    for<'t> i64: Encode<'t, DB> + Type<DB> + Decode<'t, DB>,
-    for<'t> Vec<u8>: Decode<'t, DB>,
-    usize: ColumnIndex<DB::Row>,
-{
-    async fn ask(&self, statement: &Statement, values: Values<'_>) -> Result<Answer, Failure> {
-        let mut undone = 0;
-        let mut lost = false;
-        loop {
-            let mut connection = self.take().await?;
-            let asking = ask(&mut connection, statement, &values);
-            let failure = match self.in_time(asking).await {
-                Ok(answer) => {
-                    connection.give_back();
-                    return Ok(answer);
-                }
-                Err(failure) => failure,
-            };
-            match failure.reason() {
-                // The answer is an error, and the connection is as good as before.
-                Some(Reason::Undone) if undone < UNDONE_LIMIT => {
-                    connection.give_back();
-                    undone += 1;
-                }
-                // A write has to find the server that can be written to: this one may have become
-                // a replica. Whoever reads is content with it.
-                Some(Reason::ReadOnly) if statement.effect == Effect::Writes => {
-                    connection.close();
-                    self.forget_idle();
-                    return Err(failure);
-                }
-                // MySQL hangs up on whoever sends a packet that is too large.
-                Some(Reason::TooLarge) => {
-                    connection.close();
-                    return Err(failure);
-                }
-                Some(reason) if reason != Reason::Unavailable => {
-                    connection.give_back();
-                    return Err(failure);
-                }
-                // A connection that was waiting may have died, and its neighbours with it.
-                _ => {
-                    let fresh = connection.is_fresh();
-                    if failure.is_late() {
-                        // The server may still be at work.
-                        drop(connection);
-                    } else {
-                        connection.close();
-                    }
-                    self.forget_idle();
-                    if fresh || lost || !statement.effect.repeats() || failure.is_late() {
-                        return Err(failure);
-                    }
-                    lost = true;
-                }
-            }
-        }
-    }
-
-    async fn script(&self, statements: &[&Statement]) -> Result<(), Failure> {
-        let mut connection = self.take().await?;
-        let run = async {
-            run::<DB>(&mut connection, SqlStr::from_static(DB::BEGIN)).await?;
-            for statement in statements {
-                run::<DB>(&mut connection, statement.text.clone()).await?;
-            }
-            run::<DB>(&mut connection, SqlStr::from_static("COMMIT")).await
-        };
-        match timeout(SCRIPT_LIMIT, run).await {
-            Ok(Ok(())) => {
-                connection.give_back();
-                Ok(())
-            }
-            Ok(Err(error)) => {
-                connection.close();
-                Err(Failure::talking::<DB>(&error))
-            }
-            Err(_) => Err(Failure::Late),
-        }
-    }
-
-    async fn connect(&self) -> Result<(), Failure> {
-        self.take().await?.give_back();
-        Ok(())
-    }
-}
-
-async fn run<DB: Driver>(connection: &mut DB::Connection, text: SqlStr) -> sqlx::Result<()>
-where
-    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
-{
-    connection
-        .fetch_many(sqlx::raw_sql(text))
-        .try_for_each(|_| future::ready(Ok(())))
-        .await
-}
-
-async fn ask<DB>(
-    connection: &mut DB::Connection,
-    statement: &Statement,
-    values: &Values<'_>,
-) -> sqlx::Result<Answer>
-where
-    DB: Driver,
-    DB::Arguments: IntoArguments<DB>,
-    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
-    for<'t> &'t str: Encode<'t, DB> + Type<DB>,
-    for<'t> &'t [u8]: Encode<'t, DB> + Type<DB>,
-    for<'t> i64: Encode<'t, DB> + Type<DB> + Decode<'t, DB>,
-    for<'t> Vec<u8>: Decode<'t, DB>,
-    usize: ColumnIndex<DB::Row>,
-{
-    let mut arguments = DB::Arguments::default();
-    arguments.reserve(statement.parameters.len(), values.bytes());
-    for parameter in &statement.parameters {
-        let bytes = match parameter {
-            Parameter::Id => values.id.as_bytes(),
-            Parameter::After => values.after,
-            Parameter::Data => values.data.as_bytes(),
-            Parameter::Old => values.old.as_bytes(),
-            Parameter::Start => values.start.as_bytes(),
-            Parameter::Expires | Parameter::Latest | Parameter::Now | Parameter::Limit => {
-                let number = match parameter {
-                    Parameter::Expires => values.expires,
-                    Parameter::Latest => values.latest,
-                    Parameter::Now => values.now,
-                    _ => values.limit,
-                };
-                arguments.add(number).map_err(sqlx::Error::Encode)?;
-                continue;
-            }
-        };
-        if values.binary {
-            arguments.add(bytes)
-        } else {
-            let text = std::str::from_utf8(bytes);
-            arguments.add(text.map_err(|error| sqlx::Error::Encode(error.into()))?)
-        }
-        .map_err(sqlx::Error::Encode)?;
-    }
-    let query = sqlx::query_with(statement.text.clone(), arguments);
-    let mut answer = Answer::default();
-    let mut steps = connection.fetch_many(query);
-    while let Some(step) = steps.try_next().await? {
-        match step {
-            Either::Left(result) => answer.done = DB::done(&result),
-            Either::Right(row) => answer.rows.push(read::<DB>(&row)?),
-        }
-    }
-    Ok(answer)
-}
-
-/// The columns of a row. Their types are known: another one would be that of another table.
-fn read<DB>(row: &DB::Row) -> sqlx::Result<Row>
-where
-    DB: Driver,
-    for<'t> i64: Type<DB> + Decode<'t, DB>,
-    for<'t> Vec<u8>: Decode<'t, DB>,
-    usize: ColumnIndex<DB::Row>,
-{
-    let bytes = |place: usize| -> sqlx::Result<Option<Vec<u8>>> {
-        if place < row.len() {
-            row.try_get_unchecked(place)
-        } else {
-            Ok(None)
-        }
-    };
-    Ok(Row {
-        number: row.try_get_unchecked(0)?,
-        data: bytes(1)?,
-        id: bytes(2)?,
-    })
+    /// The largest message that the server takes, where it was asked.
+    fn packet(&self) -> Option<usize>;
 }

@@ -2,9 +2,12 @@ use std::fmt;
 use std::io;
 
 use session_core::{Error, ErrorKind};
+use sqlx::error::DatabaseError;
 
 use crate::dialect::Reason;
-use crate::driver::Driver;
+
+/// What a database's error means.
+pub(crate) type Meaning = fn(&dyn DatabaseError) -> Reason;
 
 /// Why a statement got no good answer.
 #[derive(Debug)]
@@ -32,20 +35,24 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) fn connecting<DB: Driver>(error: &sqlx::Error) -> Self {
-        Self::new::<DB>(error, true)
+    pub(crate) fn connecting(error: &sqlx::Error, reason: Meaning) -> Self {
+        Self::new(error, reason, true)
     }
 
-    pub(crate) fn talking<DB: Driver>(error: &sqlx::Error) -> Self {
-        Self::new::<DB>(error, false)
+    pub(crate) fn talking(error: &sqlx::Error, reason: Meaning) -> Self {
+        Self::new(error, reason, false)
     }
 
-    fn new<DB: Driver>(error: &sqlx::Error, connecting: bool) -> Self {
+    fn new(error: &sqlx::Error, reason: Meaning, connecting: bool) -> Self {
         match error {
             sqlx::Error::Database(error) => Self::Database {
-                reason: DB::reason(&**error),
+                reason: reason(&**error),
                 code: error.code().map(|code| code.into_owned()),
             },
+            // What rustls has against a certificate.
+            sqlx::Error::Io(error) if connecting && error.kind() == io::ErrorKind::InvalidData => {
+                Self::Tls
+            }
             sqlx::Error::Io(error) => Self::Io {
                 connecting,
                 cause: error.kind(),
@@ -71,10 +78,6 @@ impl Failure {
             Self::Shape => Some(Reason::OtherShape),
             _ => None,
         }
-    }
-
-    pub(crate) fn is_late(&self) -> bool {
-        matches!(self, Self::Late | Self::NoConnection)
     }
 
     /// The error of `operation`. What the database says may quote ids and data, so that none of
@@ -115,7 +118,8 @@ impl Failure {
             Self::Tls => (
                 ErrorKind::Config,
                 "TLS failed: is the feature `tls` on, does the server offer it, and is its \
-                 certificate known?",
+                 certificate known? Another machine has to show a good one, unless the URL says \
+                 something else (`sslmode=disable` does without)",
             ),
             Self::Config => (
                 ErrorKind::Config,
@@ -197,12 +201,27 @@ fn reason(reason: Reason) -> (ErrorKind, &'static str) {
         Reason::Folding => (
             ErrorKind::Config,
             "the collation of the id column takes different ids for the same: make the column \
-             VARBINARY, or its collation utf8mb4_bin",
+             VARBINARY, or its collation utf8mb4_bin (BINARY on SQLite)",
         ),
         Reason::Repeating => (
             ErrorKind::Config,
             "the table may hold an id more than once: make the id column, whole and alone, its \
              primary key",
+        ),
+        Reason::UnfitId => (
+            ErrorKind::Config,
+            "the id column cannot hold every id as it is: it takes the type that the schema gives it",
+        ),
+        Reason::UnfitData => (
+            ErrorKind::Config,
+            "the data column cannot hold the JSON as it is written: it is too short, of another \
+             character set than utf8mb4, or of a type that puts it in another form (jsonb; json on \
+             MySQL). It takes the type that the schema gives it",
+        ),
+        Reason::UnfitEnd => (
+            ErrorKind::Config,
+            "the expiry column cannot hold the time to the second: it takes the type that the schema \
+             gives it (timestamptz only where time_zone is UTC)",
         ),
         Reason::LogFormat => (
             ErrorKind::Config,
@@ -210,6 +229,14 @@ fn reason(reason: Reason) -> (ErrorKind, &'static str) {
              ROW or MIXED",
         ),
         Reason::Unavailable => (ErrorKind::Unavailable, "the server cannot work just now"),
+        Reason::Ended => (
+            ErrorKind::Unavailable,
+            "the server has ended the connection: nothing was written",
+        ),
+        Reason::NoRoom => (
+            ErrorKind::Unavailable,
+            "the server takes no more connections just now: allow more there, or fewer here",
+        ),
         Reason::Other => (ErrorKind::Other, ""),
     }
 }

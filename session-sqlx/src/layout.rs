@@ -1,9 +1,3 @@
-use std::time::Duration;
-
-use session_core::Capabilities;
-
-use crate::{Database, Schema};
-
 /// The largest date of ECMAScript, in milliseconds.
 pub(crate) const LAST_DATE: i64 = 8_640_000_000_000_000;
 
@@ -34,14 +28,13 @@ pub(crate) struct Layout {
     /// Whether the record has not ended at `now`. One whose expiry cannot be read counts as live,
     /// so that it is an error and not "no session".
     pub(crate) live: &'static str,
-    /// Whether the record ends at `latest` or before.
-    pub(crate) due: &'static str,
-    /// Whether the text begins with `start`.
-    pub(crate) starts: &'static str,
     /// The step in which the column counts.
     pub(crate) step: i64,
     /// The last time that the column can hold. It stands for every later one, and for none.
     pub(crate) last: i64,
+    /// Asks which column cannot hold what it has to: 1 for the ids, 2 for the data, 3 for the expiry,
+    /// 0 for none.
+    pub(crate) fits: &'static str,
     /// Ids that end with a space are taken for those without it.
     pub(crate) pads: bool,
 }
@@ -56,36 +49,5 @@ impl Layout {
             millis.saturating_add(self.step - up)
         };
         whole.clamp(0, self.last)
-    }
-}
-
-impl Schema {
-    /// What a store with this schema declares, before its options.
-    #[must_use]
-    pub const fn capabilities(self, database: Database) -> Capabilities {
-        let base = Capabilities::NONE
-            .with_touch()
-            .with_length()
-            .with_clear()
-            .with_all()
-            .with_create()
-            .with_replace()
-            .with_sweep()
-            .with_durable()
-            .with_default_ttl(Some(Duration::from_secs(86_400)));
-        let base = match database {
-            Database::MySql => base.with_max_record_bytes(4 << 20),
-            Database::Postgres | Database::Sqlite => base.with_get_and_touch(),
-        };
-        match self {
-            Self::Native => base.with_max_id_bytes(255),
-            Self::ConnectPgSimple => base
-                .with_max_id_bytes(2_048)
-                .with_granularity(Duration::from_secs(1)),
-            Self::ExpressMysqlSession => base
-                .with_max_id_bytes(128)
-                .with_granularity(Duration::from_secs(1)),
-            Self::ConnectSqlite3 | Self::BetterSqlite3 => base.with_max_id_bytes(2_048),
-        }
     }
 }

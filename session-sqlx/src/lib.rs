@@ -13,10 +13,15 @@
     )
 )]
 
+mod ask;
 mod builder;
+mod checked_out;
 mod dialect;
 mod driver;
 mod failure;
+mod finish;
+mod idle;
+mod inner;
 mod layout;
 mod names;
 mod pool;
@@ -26,6 +31,8 @@ mod store;
 mod sweeper;
 mod target;
 mod template;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod tls;
 mod walk;
 
 pub use builder::SqlxStoreBuilder;

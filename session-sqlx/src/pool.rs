@@ -1,26 +1,37 @@
 //! Connections that are used again.
 //!
 //! sqlx's own pool asks each connection that comes back whether it is still there, which makes two
-//! round trips of each operation. Here a connection comes back only from a statement that has
-//! ended well; one whose caller went away in between is closed, and counts until the server is done
-//! with what it was asked.
+//! round trips of each operation. Here a connection comes back when its answer is complete, and is
+//! asked only before it is used again after a rest. A look at its socket would tell without a round
+//! trip whether the server has closed it, but sqlx 0.9 lets nobody at the socket, nor reads from it
+//! before it has written.
 
 use std::fmt;
-use std::future::Future;
-use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::{ConnectOptions, Connection};
-use tokio::runtime::{Handle, Id};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::checked_out::{CheckedOut, Permits};
+use crate::dialect::Reason;
 use crate::driver::Driver;
 use crate::failure::Failure;
+use crate::finish::Finishing;
+use crate::idle::{Idle, Open, runtime};
+use crate::template::Effect;
 
-/// How long to wait for a connection to say that it is still there.
-const PING_LIMIT: Duration = Duration::from_secs(1);
+/// How long a connection may take to say that it is still there: as long as it took to be made, which
+/// is several times as far, within these.
+const PING: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+
+/// How much sooner a connection is asked before a write, which cannot be sent a second time.
+const WRITES_TRUST: u32 = 20;
+
+/// How soon to try again where the server has no room: somebody else may have made some.
+const NO_ROOM: Duration = Duration::from_millis(50);
 
 /// The options of a [`Pool`].
 #[derive(Clone, Copy, Debug)]
@@ -39,209 +50,172 @@ pub(crate) struct Limits {
 
 type Options<DB> = <<DB as sqlx::Database>::Connection as Connection>::Options;
 
-pub(crate) struct Pool<DB: Driver> {
-    options: Options<DB>,
-    limits: Limits,
-    idle: Mutex<Vec<Idle<DB::Connection>>>,
-    permits: Arc<Semaphore>,
-}
+pub(crate) struct Pool<DB: Driver>(Arc<Shared<DB>>);
 
-struct Idle<C> {
-    connection: C,
-    since: Instant,
-    runtime: Option<Id>,
+struct Shared<DB: Driver> {
+    options: Options<DB>,
+    /// What the options leave open is ours to choose.
+    ours: bool,
+    limits: Limits,
+    idle: Arc<Idle<DB>>,
+    /// One for each connection.
+    permits: Arc<Semaphore>,
+    /// One for each that may write: those who wait for a lock leave some to readers.
+    writers: Arc<Semaphore>,
+    /// The largest message that the server takes, once it was asked; zero until then.
+    packet: AtomicUsize,
 }
 
 impl<DB: Driver> fmt::Debug for Pool<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
-            .field("limits", &self.limits)
+            .field("limits", &self.0.limits)
             .finish_non_exhaustive()
     }
 }
 
 impl<DB: Driver> Pool<DB> {
-    pub(crate) fn new(options: Options<DB>, limits: Limits) -> Self {
-        Self {
+    pub(crate) fn new(options: Options<DB>, ours: bool, limits: Limits) -> Self {
+        let connections = limits.connections.max(1) as usize;
+        let writers = DB::WRITERS.min(connections - connections.div_ceil(4).min(connections - 1));
+        Self(Arc::new(Shared {
             options,
+            ours,
             limits,
-            idle: Mutex::default(),
-            permits: Arc::new(Semaphore::new(limits.connections.max(1) as usize)),
-        }
+            idle: Arc::new(Idle::new(limits.idle)),
+            permits: Arc::new(Semaphore::new(connections)),
+            writers: Arc::new(Semaphore::new(writers)),
+            packet: AtomicUsize::new(0),
+        }))
     }
 
-    /// A connection that works as far as is known.
-    pub(crate) async fn take(&self) -> Result<Taken<'_, DB>, Failure> {
-        let taking = async {
-            let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else {
-                unreachable!("the semaphore is never closed");
-            };
-            if let Some(idle) = self.pop() {
-                let mut connection = idle.connection;
-                if idle.since.elapsed() < self.limits.trust
-                    || matches!(timeout(PING_LIMIT, connection.ping()).await, Ok(Ok(())))
-                {
-                    return Ok(Taken::new(self, permit, connection, false));
-                }
-                // What became of one that nobody used has become of the others.
-                self.forget_idle();
-            }
-            self.make_room();
-            let connected: sqlx::Result<DB::Connection> = async {
-                let mut connection = self.options.connect().await?;
-                DB::prepare(&mut connection).await?;
-                Ok(connection)
-            }
-            .await;
-            let connection = connected.map_err(|error| Failure::connecting::<DB>(&error))?;
-            Ok(Taken::new(self, permit, connection, true))
-        };
-        match timeout(self.limits.connect, taking).await {
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn packet(&self) -> Option<usize> {
+        let packet = self.0.packet.load(Ordering::Relaxed);
+        (packet > 0).then_some(packet)
+    }
+
+    /// A connection that works as far as is known, for a statement of this effect.
+    pub(crate) async fn check_out(&self, effect: Effect) -> Result<CheckedOut<DB>, Failure> {
+        let mut no_room = None;
+        let taking = self.0.check_out(effect, &mut no_room);
+        match timeout(self.0.limits.connect, taking).await {
             Ok(taken) => taken,
-            Err(_) => Err(Failure::NoConnection),
-        }
-    }
-
-    /// The answer to what was asked over a connection, unless it is late.
-    pub(crate) async fn in_time<T>(
-        &self,
-        asking: impl Future<Output = sqlx::Result<T>>,
-    ) -> Result<T, Failure> {
-        match timeout(self.limits.response, asking).await {
-            Ok(answer) => answer.map_err(|error| Failure::talking::<DB>(&error)),
-            Err(_) => Err(Failure::Late),
+            Err(_) => Err(no_room.unwrap_or(Failure::NoConnection)),
         }
     }
 
     /// Closes the connections that nobody is using.
     pub(crate) fn forget_idle(&self) {
-        let idle = std::mem::take(&mut *self.lock());
-        drop(idle);
-    }
-
-    /// The connection that was used last and can be used here. Those of other runtimes are left
-    /// to them.
-    fn pop(&self) -> Option<Idle<DB::Connection>> {
-        let here = runtime::<DB>();
-        let mut idle = self.lock();
-        let place = idle.iter().rposition(|idle| idle.runtime == here)?;
-        let found = idle.remove(place);
-        drop(idle);
-        (found.since.elapsed() < self.limits.idle).then_some(found)
-    }
-
-    /// Closes as many idle connections as it takes for one more; those that were used least lately,
-    /// if there are too many only because several runtimes have some.
-    fn make_room(&self) {
-        let most = self.limits.connections.max(1) as usize;
-        let used = most.saturating_sub(self.permits.available_permits());
-        let mut idle = self.lock();
-        let kept = most.saturating_sub(used).min(idle.len());
-        let surplus = idle.len() - kept;
-        let closed: Vec<_> = idle.drain(..surplus).collect();
-        drop(idle);
-        drop(closed);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Idle<DB::Connection>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.idle.forget(|_| true);
     }
 }
 
-/// The runtime to which connections made now are bound.
-fn runtime<DB: Driver>() -> Option<Id> {
-    Handle::try_current()
-        .ok()
-        .filter(|_| DB::BOUND_TO_RUNTIME)
-        .map(|handle| handle.id())
-}
-
-/// A connection in use. Whoever goes away in the middle of an answer leaves the rest of it behind,
-/// and the server at work: unless it is given back or closed, the connection keeps its permit until
-/// the server is done.
-pub(crate) struct Taken<'a, DB: Driver> {
-    pool: &'a Pool<DB>,
-    connection: Option<DB::Connection>,
-    fresh: bool,
-    permit: Option<OwnedSemaphorePermit>,
-}
-
-impl<'a, DB: Driver> Taken<'a, DB> {
-    fn new(
-        pool: &'a Pool<DB>,
-        permit: OwnedSemaphorePermit,
-        connection: DB::Connection,
-        fresh: bool,
-    ) -> Self {
-        Self {
-            pool,
-            connection: Some(connection),
-            fresh,
-            permit: Some(permit),
+impl<DB: Driver> Shared<DB> {
+    async fn check_out(
+        self: &Arc<Self>,
+        effect: Effect,
+        no_room: &mut Option<Failure>,
+    ) -> Result<CheckedOut<DB>, Failure> {
+        let mut permits = self.permits(effect).await;
+        loop {
+            if let Some(open) = self.idle.pop() {
+                let idle = open.since.elapsed();
+                let checked_out = CheckedOut::new(open, Arc::clone(&self.idle), permits, false);
+                let trust = match effect {
+                    Effect::Reads => self.limits.trust,
+                    Effect::Writes => self.limits.trust / WRITES_TRUST,
+                };
+                if idle < trust {
+                    return Ok(checked_out);
+                }
+                match ping(checked_out).await {
+                    Ok(checked_out) => return Ok(checked_out),
+                    Err(kept) => permits = kept.ok_or(Failure::NoConnection)?,
+                }
+                // What became of one that nobody used has become of the others.
+                self.idle.forget(|_| true);
+            }
+            // There may be too many only because several runtimes have some.
+            self.idle.keep(self.permits.available_permits());
+            let connecting = Arc::clone(self).connect(permits);
+            match Finishing::new(connecting, self.limits.connect).await {
+                Ok(checked_out) => return Ok(checked_out),
+                Err((failure, kept)) if failure.reason() == Some(Reason::NoRoom) => {
+                    permits = kept;
+                    *no_room = Some(failure);
+                }
+                Err((failure, _)) => return Err(failure),
+            }
+            // Those of other runtimes are of no use here, and take up room.
+            let here = runtime::<DB>();
+            self.idle.forget(|open| open.runtime != here);
+            // One of ours may come back, or somebody else's go.
+            self.idle.returned(NO_ROOM).await;
         }
     }
 
-    /// It was made for this use.
-    pub(crate) fn is_fresh(&self) -> bool {
-        self.fresh
-    }
-
-    /// Closes it at once: the server has answered, or is gone.
-    pub(crate) fn close(mut self) {
-        drop(self.connection.take());
-    }
-
-    pub(crate) fn give_back(mut self) {
-        if let Some(connection) = self.connection.take() {
-            let now = Instant::now();
-            let mut idle = self.pool.lock();
-            idle.push(Idle {
-                connection,
-                since: now,
-                runtime: runtime::<DB>(),
-            });
-            // They lie in the order in which they were given back.
-            let limit = self.pool.limits.idle;
-            let old = idle.partition_point(|idle| now.duration_since(idle.since) >= limit);
-            let closed: Vec<_> = idle.drain(..old).collect();
-            drop(idle);
-            drop(closed);
+    async fn permits(&self, effect: Effect) -> Permits {
+        let permit = async |from: &Arc<Semaphore>| match Arc::clone(from).acquire_owned().await {
+            Ok(permit) => permit,
+            Err(_) => unreachable!("the semaphore is never closed"),
+        };
+        let writer = match effect {
+            Effect::Reads => None,
+            Effect::Writes => Some(permit(&self.writers).await),
+        };
+        Permits {
+            _any: permit(&self.permits).await,
+            _writer: writer,
         }
     }
-}
 
-impl<DB: Driver> Drop for Taken<'_, DB> {
-    fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else {
-            return;
+    async fn connect(
+        self: Arc<Self>,
+        permits: Permits,
+    ) -> Result<CheckedOut<DB>, (Failure, Permits)> {
+        let started = Instant::now();
+        let connected: sqlx::Result<_> = async {
+            DB::before(&self.options);
+            let mut connection = self.options.connect().await?;
+            let packet = DB::prepare(&mut connection, self.ours).await?;
+            Ok((connection, packet))
+        }
+        .await;
+        let (connection, packet) = match connected {
+            Ok(connected) => connected,
+            Err(error) => return Err((Failure::connecting(&error, DB::reason), permits)),
         };
-        // Without a runtime, nobody could wait.
-        let Ok(runtime) = Handle::try_current() else {
-            return;
+        if let Some(packet) = packet {
+            self.packet.store(packet, Ordering::Relaxed);
+        }
+        let open = Open {
+            connection,
+            runtime: runtime::<DB>(),
+            made_in: started.elapsed(),
+            since: Instant::now(),
         };
-        let (permit, limit) = (self.permit.take(), self.pool.limits.response);
-        runtime.spawn(async move {
-            // The ping is answered after everything that was asked before it.
-            let ending = async move {
-                connection.ping().await?;
-                connection.close().await
-            };
-            let _ = timeout(limit, ending).await;
-            drop(permit);
-        });
+        let idle = Arc::clone(&self.idle);
+        Ok(CheckedOut::new(open, idle, permits, true))
     }
 }
 
-impl<DB: Driver> Deref for Taken<'_, DB> {
-    type Target = DB::Connection;
-
-    fn deref(&self) -> &DB::Connection {
-        self.connection.as_ref().expect("given up once, at the end")
-    }
-}
-
-impl<DB: Driver> DerefMut for Taken<'_, DB> {
-    fn deref_mut(&mut self) -> &mut DB::Connection {
-        self.connection.as_mut().expect("given up once, at the end")
-    }
+/// The connection, if it is still there; otherwise the right to another one.
+async fn ping<DB: Driver>(
+    mut checked_out: CheckedOut<DB>,
+) -> Result<CheckedOut<DB>, Option<Permits>> {
+    let limit = checked_out.made_in().clamp(PING.0, PING.1);
+    let asking = async move {
+        match timeout(limit, checked_out.ask().ping()).await {
+            Ok(Ok(())) => {
+                checked_out.answered();
+                Ok(checked_out)
+            }
+            _ => Err(checked_out.close()),
+        }
+    };
+    Finishing::new(asking, limit).await
 }

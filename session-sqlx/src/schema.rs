@@ -1,3 +1,7 @@
+use std::time::Duration;
+
+use session_core::Capabilities;
+
 use crate::layout::Layout;
 
 /// A kind of database.
@@ -53,6 +57,35 @@ pub enum Schema {
 }
 
 impl Schema {
+    /// What a store with this schema declares, before its options.
+    #[must_use]
+    pub const fn capabilities(self, database: Database) -> Capabilities {
+        let base = Capabilities::NONE
+            .with_touch()
+            .with_length()
+            .with_clear()
+            .with_all()
+            .with_create()
+            .with_replace()
+            .with_sweep()
+            .with_durable()
+            .with_default_ttl(Some(Duration::from_secs(86_400)));
+        let base = match database {
+            Database::MySql => base.with_max_record_bytes(4 << 20),
+            Database::Postgres | Database::Sqlite => base,
+        };
+        match self {
+            Self::Native => base.with_max_id_bytes(255),
+            Self::ConnectPgSimple => base
+                .with_max_id_bytes(2_048)
+                .with_granularity(Duration::from_secs(1)),
+            Self::ExpressMysqlSession => base
+                .with_max_id_bytes(128)
+                .with_granularity(Duration::from_secs(1)),
+            Self::ConnectSqlite3 | Self::BetterSqlite3 => base.with_max_id_bytes(2_048),
+        }
+    }
+
     /// The layout on `database`, or `None` if this schema is another one's.
     pub(crate) const fn layout(self, database: Database) -> Option<&'static Layout> {
         Some(match (self, database) {

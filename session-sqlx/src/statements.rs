@@ -10,7 +10,6 @@ pub(crate) struct Statements {
     pub(crate) set: Statement,
     pub(crate) destroy: Statement,
     pub(crate) touch: Statement,
-    pub(crate) get_and_touch: Option<Statement>,
     pub(crate) create: Statement,
     pub(crate) replace: Statement,
     pub(crate) find: Statement,
@@ -28,6 +27,7 @@ pub(crate) struct Statements {
     pub(crate) check: Statement,
     pub(crate) exact: Option<Statement>,
     pub(crate) unique: Option<Statement>,
+    pub(crate) fits: Statement,
 }
 
 impl Statements {
@@ -40,9 +40,6 @@ impl Statements {
             set: writes(dialect.set),
             destroy: writes(DESTROY),
             touch: writes(TOUCH),
-            get_and_touch: dialect
-                .get_and_touch
-                .map(|template| statement(template, Effect::Extends)),
             create: writes(dialect.create),
             replace: writes(dialect.replace),
             find: reads(FIND),
@@ -59,6 +56,7 @@ impl Statements {
             check: reads(CHECK),
             exact: dialect.exact.map(reads),
             unique: dialect.unique.map(reads),
+            fits: reads(layout.fits),
         }
     }
 }

@@ -1,23 +1,19 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use session_core::{
-    Capabilities, Clock, Created, Error, ErrorKind, Record, Renewal, Renewed, Replaced, Result,
-    SessionCookie, SessionId, Store, StoreStream, StoredExpiry, Swept, Touched,
+    Capabilities, Created, Error, ErrorKind, Record, Replaced, Result, SessionCookie, SessionId,
+    Store, StoreStream, Swept, Touched,
 };
 
-use crate::dialect::{Dialect, Outcome, Reason};
-use crate::driver::{Answer, Backend, Row, Values};
+use crate::dialect::{Outcome, Reason};
+use crate::driver::Values;
 use crate::failure::Failure;
-use crate::layout::Layout;
-use crate::statements::Statements;
-use crate::sweeper::SweepTask;
+use crate::inner::Inner;
 use crate::template::Statement;
 use crate::walk::Walk;
-use crate::{Database, SqlxStoreBuilder};
 
 const MIGRATE: &str = "migrate";
 
@@ -28,15 +24,15 @@ const MIGRATE: &str = "migrate";
 ///
 /// # Round trips
 ///
-/// Each of `get`, `set`, `destroy`, `touch`, `create`, `replace`, `length` and `clear`, and on
-/// PostgreSQL `get_and_touch`, is one statement, and one round trip once the connection knows it;
-/// preparing it takes another one.
-/// There is no transaction and no ping before or after. On SQLite, where there is no trip to make,
-/// `replace` looks a second time if nothing was written, and `get_and_touch` if nothing was due; with
-/// a [`touch_after`](session_core::Renewal::touch_after) the latter looks before it writes, so that
-/// most reads do not wait for whoever writes. `sweep` asks a second time
-/// whether anything is left if it removed as many as it was allowed to. `all` and `ids` take one
-/// for each page.
+/// Each of `get`, `set`, `destroy`, `touch`, `create`, `replace`, `length` and `clear` is one
+/// statement, and one round trip once the connection knows it; preparing it takes another one.
+/// There is no transaction and no ping before or after, but for a connection that nobody has used
+/// [for a while](crate::SqlxStoreBuilder::trust_idle). On SQLite, where there is no trip to make,
+/// `replace` looks a second time if nothing was written. `sweep` asks a second time whether anything
+/// is left if it removed as many as it was allowed to. `all` and `ids` take one for each page.
+///
+/// A read is one plain `SELECT`, and waits for no writer: writers have a part of the connections
+/// only, so that those that wait for a lock leave some to read over.
 ///
 /// # Time
 ///
@@ -48,22 +44,9 @@ const MIGRATE: &str = "migrate";
 /// A table that is missing, or has another shape, is
 /// [`Config`](session_core::ErrorKind::Config); nothing but [`migrate`](Self::migrate) ever creates
 /// one. What a lost connection leaves open is an error: a statement is sent a second time only if it
-/// reads, or is that of `get_and_touch`. There the second time changes nothing more: what the first
-/// one has extended is not due again, so that it is read and reported as
-/// [`Left`](session_core::Renewed::Left).
+/// reads, or if the database has said that it did nothing.
 #[derive(Clone)]
 pub struct SqlxStore(Arc<Inner>);
-
-pub(crate) struct Inner {
-    pub(crate) backend: Arc<dyn Backend>,
-    pub(crate) database: Database,
-    pub(crate) dialect: &'static Dialect,
-    pub(crate) layout: &'static Layout,
-    pub(crate) statements: Statements,
-    pub(crate) capabilities: Capabilities,
-    pub(crate) clock: Clock,
-    pub(crate) table: String,
-}
 
 impl fmt::Debug for SqlxStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,31 +59,17 @@ impl fmt::Debug for SqlxStore {
 }
 
 impl SqlxStore {
-    /// The options of a store.
-    pub fn builder() -> SqlxStoreBuilder {
-        SqlxStoreBuilder::default()
-    }
-
-    /// A store on the database of a URL, with the default options; see
-    /// [`SqlxStoreBuilder::connect`].
-    ///
-    /// # Errors
-    ///
-    /// See [`SqlxStoreBuilder::connect`].
-    pub async fn connect(url: &str) -> Result<Self> {
-        Self::builder().connect(url).await
-    }
-
     pub(crate) fn new(inner: Arc<Inner>) -> Self {
         Self(inner)
     }
 
-    pub(crate) fn inner(&self) -> &Inner {
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
         &self.0
     }
 
     /// Creates the table and its index, unless they are there, and checks that the table has the
-    /// columns that this store needs, and on MySQL that it tells all ids apart and has each once.
+    /// columns that this store needs, that they hold the ids, the JSON and a time to the second as they
+    /// are written, and that the table tells all ids apart and has each once.
     ///
     /// Any number of processes may do this at the same time, and as often as they like. A table that
     /// is there already is not altered. On PostgreSQL, and on SQLite for
@@ -113,8 +82,9 @@ impl SqlxStore {
     /// # Errors
     ///
     /// [`Config`](session_core::ErrorKind::Config) if the user may not create tables, if the schema
-    /// does not exist, or if there is a table of another shape, one that takes `a` and `A` for the same
-    /// id, or one without a unique index of its ids; [`Unavailable`](session_core::ErrorKind::Unavailable) if somebody
+    /// does not exist, or if there is a table of another shape, one with a column of a type that does
+    /// not do, one that takes `a` and `A` for the same id, or one without a unique index of its ids;
+    /// [`Unavailable`](session_core::ErrorKind::Unavailable) if somebody
     /// else holds a lock on the table for ten seconds (on SQLite, for the connections' busy
     /// timeout) or is migrating for ten minutes; [`Timeout`](session_core::ErrorKind::Timeout) after
     /// a quarter of an hour.
@@ -146,7 +116,13 @@ impl SqlxStore {
                 return Err(Failure::of_table(otherwise).of(MIGRATE));
             }
         }
-        Ok(())
+        let unfit = match self.number(&statements.fits).await? {
+            Some(1) => Reason::UnfitId,
+            Some(2) => Reason::UnfitData,
+            Some(3) => Reason::UnfitEnd,
+            _ => return Ok(()),
+        };
+        Err(Failure::of_table(unfit).of(MIGRATE))
     }
 
     /// Whether there is a table; one of another shape is an error.
@@ -169,9 +145,13 @@ impl SqlxStore {
     }
 
     async fn answers_yes(&self, question: &Statement) -> Result<bool> {
-        let answer = self.ask(MIGRATE, question, Values::default()).await?;
-        let number = answer.rows.first().and_then(|row| row.number);
+        let number = self.number(question).await?;
         Ok(number.is_some_and(|number| number > 0))
+    }
+
+    async fn number(&self, question: &Statement) -> Result<Option<i64>> {
+        let answer = self.0.ask(MIGRATE, question, Values::default()).await?;
+        Ok(answer.rows.first().and_then(|row| row.number))
     }
 
     async fn script<const N: usize>(&self, statements: [Option<&Statement>; N]) -> Result<()> {
@@ -179,146 +159,59 @@ impl SqlxStore {
         let done = self.0.backend.script(&statements).await;
         done.map_err(|failure| failure.of(MIGRATE))
     }
-
-    /// Starts a task that removes expired sessions every `interval`, for as long as the handle
-    /// that it returns lives.
-    ///
-    /// An error does not end it: it is logged, and the next turn comes.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
-    pub fn sweeper(&self, interval: Duration) -> SweepTask {
-        SweepTask::start(Arc::downgrade(&self.0), interval)
-    }
-
-    pub(crate) async fn ask(
-        &self,
-        operation: &'static str,
-        statement: &Statement,
-        values: Values<'_>,
-    ) -> Result<Answer> {
-        let values = Values {
-            now: self.0.clock.now_millis(),
-            binary: self.0.layout.binary,
-            ..values
-        };
-        let answer = self.0.backend.ask(statement, values).await;
-        answer.map_err(|failure| failure.of(operation))
-    }
-
-    /// When a record that ends at `expires` ends in the column.
-    fn end(&self, expires: Option<SystemTime>) -> i64 {
-        let Inner {
-            clock,
-            layout,
-            capabilities,
-            ..
-        } = &*self.0;
-        let millis = match (expires, capabilities.default_ttl) {
-            (Some(expires), _) => Clock::to_millis(expires),
-            (None, Some(ttl)) => clock
-                .now_millis()
-                .saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)),
-            (None, None) => layout.last,
-        };
-        layout.stored(millis)
-    }
-
-    /// Refuses an id that the table cannot hold, or would take for another one.
-    fn check_id(&self, operation: &'static str, id: &SessionId) -> Result<()> {
-        let (text, inner) = (id.as_str(), &self.0);
-        let too_long = inner
-            .capabilities
-            .max_id_bytes
-            .is_some_and(|max| text.len() > max);
-        let padded = inner.layout.pads && text.ends_with(' ');
-        let nul = !inner.layout.binary && text.contains('\0');
-        if too_long || padded || nul {
-            let why = if too_long {
-                "it is too long"
-            } else if padded {
-                "it ends with a space, which the column's collation does not see"
-            } else {
-                "it has a NUL, which a text column cannot hold"
-            };
-            return Err(Error::new(ErrorKind::InvalidId, operation).with_message(why));
-        }
-        Ok(())
-    }
-
-    fn check(&self, operation: &'static str, id: &SessionId, record: &Record) -> Result<()> {
-        self.check_id(operation, id)?;
-        match self.0.capabilities.max_record_bytes {
-            Some(max) if record.json().len() > max => {
-                Err(Error::new(ErrorKind::TooLarge, operation))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The record of a row.
-    pub(crate) fn decode(&self, operation: &'static str, row: Row) -> Result<Record> {
-        let broken = |what| Error::new(ErrorKind::Decode, operation).with_message(what);
-        let end = row.number.ok_or_else(|| broken("the expiry is no time"))?;
-        let data = row.data.ok_or_else(|| broken("there is no text"))?;
-        let text = String::from_utf8(data).map_err(|_| broken("the text is not UTF-8"))?;
-        let layout = self.0.layout;
-        if end < layout.last {
-            return Record::decode(text, StoredExpiry::At(Clock::from_millis(end)));
-        }
-        // The JSON may know more than that it is beyond the column's last time.
-        let record = Record::decode(text, StoredExpiry::InJson)?;
-        match record.expires() {
-            Some(expires) if Clock::to_millis(expires) >= layout.last => Ok(record),
-            _ => Ok(record.with_stored_expires(StoredExpiry::Never)),
-        }
-    }
 }
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl Store for SqlxStore {
     async fn get(&self, id: &SessionId) -> Result<Option<Record>> {
-        self.check_id("get", id)?;
+        self.0.check_id("get", id)?;
         let values = Values {
             id: id.as_str(),
             ..Values::default()
         };
-        let answer = self.ask("get", &self.0.statements.get, values).await?;
+        let answer = self.0.ask("get", &self.0.statements.get, values).await?;
         let row = answer.rows.into_iter().next();
-        row.map(|row| self.decode("get", row)).transpose()
+        row.map(|row| self.0.decode("get", row)).transpose()
     }
 
     async fn set(&self, id: &SessionId, record: &Record) -> Result<()> {
-        self.check("set", id, record)?;
+        self.0.check("set", id, record).await?;
         let values = Values {
             id: id.as_str(),
             data: record.json(),
-            expires: self.end(record.expires()),
+            expires: self.0.end(record.expires()),
             ..Values::default()
         };
-        self.ask("set", &self.0.statements.set, values).await?;
+        self.0.ask("set", &self.0.statements.set, values).await?;
         Ok(())
     }
 
     async fn destroy(&self, id: &SessionId) -> Result<()> {
-        self.check_id("destroy", id)?;
+        self.0.check_id("destroy", id)?;
         let values = Values {
             id: id.as_str(),
             ..Values::default()
         };
-        self.ask("destroy", &self.0.statements.destroy, values)
+        self.0
+            .ask("destroy", &self.0.statements.destroy, values)
             .await?;
         Ok(())
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.0.capabilities
+        match (
+            self.0.capabilities.max_record_bytes,
+            self.0.max_record_bytes(),
+        ) {
+            (Some(_), Some(max)) => self.0.capabilities.with_max_record_bytes(max),
+            _ => self.0.capabilities,
+        }
     }
 
     async fn length(&self) -> Result<u64> {
         let answer = self
+            .0
             .ask("length", &self.0.statements.length, Values::default())
             .await?;
         let count = answer.rows.first().and_then(|row| row.number);
@@ -327,93 +220,39 @@ impl Store for SqlxStore {
     }
 
     async fn clear(&self) -> Result<()> {
-        self.ask("clear", &self.0.statements.clear, Values::default())
+        self.0
+            .ask("clear", &self.0.statements.clear, Values::default())
             .await?;
         Ok(())
     }
 
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
-        self.check_id("touch", id)?;
+        self.0.check_id("touch", id)?;
         let values = Values {
             id: id.as_str(),
-            expires: self.end(cookie.expires()),
+            expires: self.0.end(cookie.expires()),
             ..Values::default()
         };
-        let answer = self.ask("touch", &self.0.statements.touch, values).await?;
+        let answer = self
+            .0
+            .ask("touch", &self.0.statements.touch, values)
+            .await?;
         Ok(match answer.done.rows {
             0 => Touched::Missing,
             _ => Touched::Touched,
         })
     }
 
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        const OPERATION: &str = "get_and_touch";
-        let Inner {
-            backend,
-            statements,
-            capabilities,
-            layout,
-            clock,
-            dialect,
-            ..
-        } = &*self.0;
-        let Some(statement) = &statements.get_and_touch else {
-            return Err(Error::unsupported(OPERATION));
-        };
-        self.check_id(OPERATION, id)?;
-        let latest = renewal.latest_due(capabilities.default_ttl);
-        if dialect.looks_first && latest.is_some() {
-            let found = self.get(id).await?;
-            let due = |record: &Record| renewal.applies_to(record, capabilities.default_ttl);
-            if !found.as_ref().is_some_and(due) {
-                return Ok(found.map(|record| (record, Renewed::Left)));
-            }
-        }
-        let start = renewal.json_start();
-        let values = Values {
-            id: id.as_str(),
-            start: &start,
-            expires: self.end(renewal.cookie().expires()),
-            latest: latest.map_or(layout.last, |latest| {
-                layout.stored(Clock::to_millis(latest))
-            }),
-            now: clock.now_millis(),
-            binary: layout.binary,
-            ..Values::default()
-        };
-        let row = match backend.ask(statement, values).await {
-            // What cannot be written (a full disk, a replica) can still be read.
-            Err(failure) if failure.reason().is_some() => None,
-            Err(failure) => return Err(failure.of(OPERATION)),
-            Ok(answer) => match answer.rows.into_iter().next() {
-                None if !dialect.looks_first => return Ok(None),
-                row => row,
-            },
-        };
-        let Some(row) = row else {
-            let found = self.get(id).await?;
-            return Ok(found.map(|record| (record, Renewed::Left)));
-        };
-        let renewed = match row.id {
-            Some(_) => Renewed::Touched,
-            None => Renewed::Left,
-        };
-        Ok(Some((self.decode(OPERATION, row)?, renewed)))
-    }
-
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
-        self.check("create", id, record)?;
+        self.0.check("create", id, record).await?;
         let values = Values {
             id: id.as_str(),
             data: record.json(),
-            expires: self.end(record.expires()),
+            expires: self.0.end(record.expires()),
             ..Values::default()
         };
         let answer = self
+            .0
             .ask("create", &self.0.statements.create, values)
             .await?;
         Ok(if (self.0.dialect.created)(&answer.done) {
@@ -424,15 +263,16 @@ impl Store for SqlxStore {
     }
 
     async fn replace(&self, id: &SessionId, old: &Record, new: &Record) -> Result<Replaced> {
-        self.check("replace", id, new)?;
+        self.0.check("replace", id, new).await?;
         let values = Values {
             id: id.as_str(),
             data: new.json(),
             old: old.json(),
-            expires: self.end(new.expires()),
+            expires: self.0.end(new.expires()),
             ..Values::default()
         };
         let mut answer = self
+            .0
             .ask("replace", &self.0.statements.replace, values)
             .await?;
         if let Some(mark) = answer.rows.first().and_then(|row| row.number) {
@@ -443,7 +283,10 @@ impl Store for SqlxStore {
             Outcome::Conflict => Replaced::Conflict,
             Outcome::Missing => Replaced::Missing,
             Outcome::Unwritten => {
-                let found = self.ask("replace", &self.0.statements.find, values).await?;
+                let found = self
+                    .0
+                    .ask("replace", &self.0.statements.find, values)
+                    .await?;
                 if found.rows.is_empty() {
                     Replaced::Missing
                 } else {
@@ -454,11 +297,11 @@ impl Store for SqlxStore {
     }
 
     fn all(&self) -> StoreStream<'_, (SessionId, Record)> {
-        Walk::records(self).stream().boxed()
+        Walk::records(&self.0).stream().boxed()
     }
 
     fn ids(&self) -> StoreStream<'_, SessionId> {
-        Walk::ids(self).stream().boxed()
+        Walk::ids(&self.0).stream().boxed()
     }
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {
@@ -468,11 +311,11 @@ impl Store for SqlxStore {
             ..Values::default()
         };
         let statements = &self.0.statements;
-        let swept = self.ask("sweep", &statements.sweep, values).await?;
+        let swept = self.0.ask("sweep", &statements.sweep, values).await?;
         let removed = swept.done.rows;
         // Fewer than were allowed are all that there were.
         let more = i64::try_from(removed).is_ok_and(|removed| removed >= limit) && {
-            let left = self.ask("sweep", &statements.expired, values).await?;
+            let left = self.0.ask("sweep", &statements.expired, values).await?;
             !left.rows.is_empty()
         };
         Ok(Swept {

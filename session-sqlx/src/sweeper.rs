@@ -1,4 +1,4 @@
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use session_core::Store;
@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::SqlxStore;
-use crate::store::Inner;
+use crate::inner::Inner;
 
 /// How many records one statement removes: others wait for its locks.
 const BATCH: usize = 1_000;
@@ -19,8 +19,22 @@ const BATCH: usize = 1_000;
 #[must_use = "the sweeper stops when its handle is dropped"]
 pub struct SweepTask(JoinHandle<()>);
 
+impl SqlxStore {
+    /// Starts a task that removes expired sessions every `interval`, for as long as the handle
+    /// that it returns lives.
+    ///
+    /// An error does not end it: it is logged, and the next turn comes.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn sweeper(&self, interval: Duration) -> SweepTask {
+        SweepTask::start(Arc::downgrade(self.inner()), interval)
+    }
+}
+
 impl SweepTask {
-    pub(crate) fn start(store: Weak<Inner>, every: Duration) -> Self {
+    fn start(store: Weak<Inner>, every: Duration) -> Self {
         Self(tokio::spawn(async move {
             // Two turns are never at the same time, and a late one is not made up for.
             let mut turns = interval(every.max(Duration::from_millis(1)));

@@ -9,13 +9,19 @@ use crate::dialect::Dialect;
 use crate::driver::Backend;
 use crate::names::config;
 use crate::pool::{Limits, Pool};
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use crate::tls;
 
 /// Where a store connects to: the connection options of sqlx, for what a URL cannot say.
 ///
 /// There is a `From` for each of `SqliteConnectOptions`, `PgConnectOptions` and
 /// `MySqlConnectOptions`.
 #[derive(Clone)]
-pub struct Target(Options);
+pub struct Target {
+    options: Options,
+    /// They are those of a URL: what it does not say is ours to choose.
+    ours: bool,
+}
 
 #[derive(Clone)]
 enum Options {
@@ -36,21 +42,21 @@ impl std::fmt::Debug for Target {
 #[cfg(feature = "sqlite")]
 impl From<sqlx::sqlite::SqliteConnectOptions> for Target {
     fn from(options: sqlx::sqlite::SqliteConnectOptions) -> Self {
-        Self(Options::Sqlite(Box::new(options)))
+        Self::of(Options::Sqlite(Box::new(options)))
     }
 }
 
 #[cfg(feature = "postgres")]
 impl From<sqlx::postgres::PgConnectOptions> for Target {
     fn from(options: sqlx::postgres::PgConnectOptions) -> Self {
-        Self(Options::Postgres(Box::new(options)))
+        Self::of(Options::Postgres(Box::new(options)))
     }
 }
 
 #[cfg(feature = "mysql")]
 impl From<sqlx::mysql::MySqlConnectOptions> for Target {
     fn from(options: sqlx::mysql::MySqlConnectOptions) -> Self {
-        Self(Options::MySql(Box::new(options)))
+        Self::of(Options::MySql(Box::new(options)))
     }
 }
 
@@ -59,12 +65,22 @@ const SCHEMES: &str = "the scheme of the URL must be sqlite, postgres or mysql, 
      mysql://USER:PASSWORD@HOST:PORT/DATABASE";
 
 impl Target {
+    fn of(options: Options) -> Self {
+        Self {
+            options,
+            ours: false,
+        }
+    }
+
     /// No error holds a part of the URL: there may be a password in it.
     pub(crate) fn parse(url: &str) -> Result<Self> {
         let (scheme, _) = url.split_once(':').unwrap_or_default();
         match scheme {
             #[cfg(feature = "sqlite")]
-            "sqlite" => sqlite(url).map(Self::from),
+            "sqlite" => sqlite(url).map(|options| Self {
+                ours: true,
+                ..Self::from(options)
+            }),
             #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => {
                 parsed::<sqlx::postgres::PgConnectOptions>(url).map(Self::from)
@@ -82,7 +98,7 @@ impl Target {
     }
 
     pub(crate) fn database(&self) -> Database {
-        match self.0 {
+        match self.options {
             #[cfg(feature = "sqlite")]
             Options::Sqlite(_) => Database::Sqlite,
             #[cfg(feature = "postgres")]
@@ -93,7 +109,7 @@ impl Target {
     }
 
     pub(crate) fn dialect(&self) -> &'static Dialect {
-        match self.0 {
+        match self.options {
             #[cfg(feature = "sqlite")]
             Options::Sqlite(_) => &crate::dialect::sqlite::DIALECT,
             #[cfg(feature = "postgres")]
@@ -105,31 +121,34 @@ impl Target {
 
     /// Nothing is connected yet. sqlx's log lines for each statement are left out.
     pub(crate) fn open(self, limits: Limits) -> Arc<dyn Backend> {
-        match self.0 {
+        match self.options {
             #[cfg(feature = "sqlite")]
             Options::Sqlite(options) => Arc::new(Pool::<sqlx::Sqlite>::new(
                 options.disable_statement_logging(),
+                self.ours,
                 limits,
             )),
             #[cfg(feature = "postgres")]
             Options::Postgres(options) => Arc::new(Pool::<sqlx::Postgres>::new(
-                options.disable_statement_logging(),
+                tls::postgres(*options).disable_statement_logging(),
+                self.ours,
                 limits,
             )),
             #[cfg(feature = "mysql")]
             Options::MySql(options) => Arc::new(Pool::<sqlx::MySql>::new(
-                options.disable_statement_logging(),
+                tls::mysql(*options).disable_statement_logging(),
+                self.ours,
                 limits,
             )),
         }
     }
 }
 
-/// A file in WAL mode, in which readers and the writer do not wait for each other. Every commit is
-/// there after a crash of the process; the last ones may be gone after one of the machine.
+/// Every commit is there after a crash of the process; the last ones may be gone after one of the
+/// machine.
 #[cfg(feature = "sqlite")]
 fn sqlite(url: &str) -> Result<sqlx::sqlite::SqliteConnectOptions> {
-    use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+    use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 
     if url.contains(":memory:")
         || url.contains("mode=memory")
@@ -141,9 +160,8 @@ fn sqlite(url: &str) -> Result<sqlx::sqlite::SqliteConnectOptions> {
         ));
     }
     Ok(parsed::<SqliteConnectOptions>(url)?
-        .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Normal)
-        .busy_timeout(std::time::Duration::from_secs(5)))
+        .busy_timeout(crate::dialect::sqlite::BUSY))
 }
 
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]

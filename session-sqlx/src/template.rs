@@ -15,9 +15,7 @@ pub(crate) enum Parameter {
     After,
     Data,
     Old,
-    Start,
     Expires,
-    Latest,
     Now,
     Limit,
 }
@@ -29,9 +27,7 @@ impl Parameter {
             "after" => Self::After,
             "data" => Self::Data,
             "old" => Self::Old,
-            "start" => Self::Start,
             "expires" => Self::Expires,
-            "latest" => Self::Latest,
             "now" => Self::Now,
             "limit" => Self::Limit,
             _ => return None,
@@ -42,18 +38,9 @@ impl Parameter {
 /// What a statement does to the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
+    /// It changes nothing, and may be sent again if its answer does not come.
     Reads,
-    /// It reads, and extends what is due.
-    Extends,
     Writes,
-}
-
-impl Effect {
-    /// It may be sent again if its answer does not come: it changes nothing, or nothing more the
-    /// second time. What was extended is not due any more.
-    pub(crate) fn repeats(self) -> bool {
-        self != Self::Writes
-    }
 }
 
 /// A statement's text, built once, and its parameters in the order in which the driver wants them.
@@ -121,8 +108,6 @@ impl Renderer<'_> {
             "kept live" => self.render(layout.live, "kept."),
             "live" => self.render(layout.live, qualifier),
             "same" => self.render(layout.same, qualifier),
-            "due" => self.render(layout.due, qualifier),
-            "starts" => self.render(layout.starts, qualifier),
             "data in" => self.render(layout.data_in, qualifier),
             "data out" => self.render(layout.data_out, qualifier),
             "end in" => self.render(layout.end_in, qualifier),
@@ -141,6 +126,16 @@ impl Renderer<'_> {
             }
             "table hex" => self.hex(&names.table),
             "sid hex" => self.hex(&names.id),
+            "json hex" => self.hex(&names.data),
+            "end hex" => self.hex(&names.end),
+            // After the table's name, in a function of SQLite.
+            "in schema" => {
+                if let Some(schema) = &names.schema {
+                    self.text.push_str(", CAST(X'");
+                    self.hex(schema);
+                    self.text.push_str("' AS TEXT)");
+                }
+            }
             // The table as a statement names it, in its quotes.
             "quoted table hex" => {
                 let start = self.text.len();
@@ -234,7 +229,6 @@ mod tests {
             r#"SELECT 1 FROM "shop"."a""b" WHERE "{id}" = $1 AND "expire" > $2"#
         );
         assert_eq!(find.parameters, [Parameter::Id, Parameter::Now]);
-        assert!(find.effect.repeats());
     }
 
     #[test]
@@ -248,7 +242,6 @@ mod tests {
             &names("t"),
         );
         assert_eq!(one.parameters, [Data, Expires, Id, Now, Old]);
-        assert!(!one.effect.repeats());
         let two = Statement::new(
             mysql::DIALECT.replace,
             Effect::Writes,

@@ -3,8 +3,8 @@ use std::collections::VecDeque;
 use futures_util::stream::{self, Stream};
 use session_core::{Error, ErrorKind, Record, Result, SessionId};
 
-use crate::SqlxStore;
 use crate::driver::{Row, Values};
+use crate::inner::Inner;
 use crate::template::Statement;
 
 /// How many records and how many ids a page has.
@@ -13,7 +13,7 @@ const IDS: i64 = 1_000;
 
 /// `all` and `ids`: page by page, in the order of the ids.
 pub(crate) struct Walk<'a, T> {
-    store: &'a SqlxStore,
+    store: &'a Inner,
     operation: &'static str,
     statements: &'a [Statement; 2],
     page: i64,
@@ -21,15 +21,15 @@ pub(crate) struct Walk<'a, T> {
     after: Option<Vec<u8>>,
     ended: bool,
     ready: VecDeque<Result<T>>,
-    item: fn(&SqlxStore, SessionId, Row) -> Result<T>,
+    item: fn(&Inner, SessionId, Row) -> Result<T>,
 }
 
 impl<'a> Walk<'a, SessionId> {
-    pub(crate) fn ids(store: &'a SqlxStore) -> Self {
+    pub(crate) fn ids(store: &'a Inner) -> Self {
         Self {
             store,
             operation: "ids",
-            statements: &store.inner().statements.ids,
+            statements: &store.statements.ids,
             page: IDS,
             after: None,
             ended: false,
@@ -40,11 +40,11 @@ impl<'a> Walk<'a, SessionId> {
 }
 
 impl<'a> Walk<'a, (SessionId, Record)> {
-    pub(crate) fn records(store: &'a SqlxStore) -> Self {
+    pub(crate) fn records(store: &'a Inner) -> Self {
         Self {
             store,
             operation: "all",
-            statements: &store.inner().statements.all,
+            statements: &store.statements.all,
             page: RECORDS,
             after: None,
             ended: false,
@@ -84,7 +84,7 @@ impl<'a, T: Send + 'a> Walk<'a, T> {
                 Err(_) => {
                     let error = Error::new(ErrorKind::Decode, self.operation)
                         .with_message("the id of a row is no text");
-                    if !self.store.inner().layout.binary {
+                    if !self.store.layout.binary {
                         // There is no way to ask for what comes after it.
                         return Err(error);
                     }

@@ -55,7 +55,8 @@ impl Server {
     }
 
     /// Starts a server with these settings beside the usual ones, such as `timezone` for
-    /// PostgreSQL or `maxmemory` for Redis; each server of several has them.
+    /// PostgreSQL or `maxmemory` for Redis; each server of several has them. With `ssl` `on`,
+    /// PostgreSQL and MariaDB get a certificate; see [`ca_file`](Self::ca_file).
     ///
     /// # Errors
     ///

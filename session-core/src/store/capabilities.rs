@@ -25,9 +25,6 @@ use std::time::Duration;
 pub struct Capabilities {
     /// [`touch`](crate::Store::touch) moves the expiry without rewriting the record.
     pub touch: bool,
-    /// [`get_and_touch`](crate::Store::get_and_touch) does both in one step. Worth it where a step
-    /// is a round trip.
-    pub get_and_touch: bool,
     /// [`length`](crate::Store::length) counts the live records.
     pub length: bool,
     /// [`clear`](crate::Store::clear) removes every record of the store.
@@ -61,7 +58,6 @@ impl Capabilities {
     /// `get`, `set` and `destroy` alone, with millisecond expiry and no limits.
     pub const NONE: Self = Self {
         touch: false,
-        get_and_touch: false,
         length: false,
         clear: false,
         all: false,
@@ -80,13 +76,6 @@ impl Capabilities {
     #[must_use]
     pub const fn with_touch(mut self) -> Self {
         self.touch = true;
-        self
-    }
-
-    /// Declares [`get_and_touch`](Self::get_and_touch).
-    #[must_use]
-    pub const fn with_get_and_touch(mut self) -> Self {
-        self.get_and_touch = true;
         self
     }
 

@@ -1,7 +1,6 @@
 //! The contract between sessions and a backend.
 
 pub(crate) mod capabilities;
-pub(crate) mod renewal;
 pub(crate) mod sweeper;
 
 use std::fmt::Debug;
@@ -12,7 +11,7 @@ use std::task::{Context, Poll};
 use async_trait::async_trait;
 use futures_core::Stream;
 
-use crate::{Capabilities, Error, Record, Renewal, Renewed, Result, SessionCookie, SessionId};
+use crate::{Capabilities, Error, Record, Result, SessionCookie, SessionId};
 
 /// What [`Store::touch`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,26 +209,6 @@ pub trait Store: Debug + Send + Sync + 'static {
         Err(Error::unsupported("touch"))
     }
 
-    /// [`get`](Self::get), and in the same step [`touch`](Self::touch) if `renewal`
-    /// [applies](Renewal) to the record: reads and extends a session in one round trip. The record
-    /// is the one after the touch; it is `None` where there is no live record, and nothing is
-    /// changed then.
-    ///
-    /// A store leaves a record alone of which it cannot tell in this step whether the renewal
-    /// applies.
-    ///
-    /// # Errors
-    ///
-    /// See [the trait](Self#errors).
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        let _ = (id, renewal);
-        Err(Error::unsupported("get_and_touch"))
-    }
-
     /// Writes the record if there is no live one under `id`, atomically (RES-05, CAS-04).
     ///
     /// # Errors
@@ -317,14 +296,6 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
         (**self).touch(id, cookie).await
-    }
-
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        (**self).get_and_touch(id, renewal).await
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

@@ -12,8 +12,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use session_conformance::NotRun;
 use session_core::{
-    Capabilities, Created, Record, Renewal, Renewed, Replaced, Result, SessionCookie, SessionId,
-    Store, StoreStream, Swept, Touched,
+    Capabilities, Created, Record, Replaced, Result, SessionCookie, SessionId, Store, StoreStream,
+    Swept, Touched,
 };
 use session_sled::{SledStore, SledStoreBuilder, sled};
 
@@ -111,7 +111,6 @@ impl fmt::Debug for Handle {
 }
 
 #[async_trait]
-#[deny(clippy::missing_trait_methods)]
 impl Store for Handle {
     async fn get(&self, id: &SessionId) -> Result<Option<Record>> {
         self.store()?.get(id).await
@@ -139,14 +138,6 @@ impl Store for Handle {
 
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
         self.store()?.touch(id, cookie).await
-    }
-
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        self.store()?.get_and_touch(id, renewal).await
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

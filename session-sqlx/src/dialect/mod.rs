@@ -23,12 +23,6 @@ pub(crate) struct Dialect {
     pub(crate) create: &'static str,
     pub(crate) replace: &'static str,
     pub(crate) sweep: &'static str,
-    /// Touches what is due and reads it, in one statement. A third column that is not null says that
-    /// the row was touched.
-    pub(crate) get_and_touch: Option<&'static str>,
-    /// That statement waits for other writers and says nothing of rows that are not due: where they
-    /// may be many it comes second, and a look at the row first.
-    pub(crate) looks_first: bool,
     /// What comes first in a migration.
     pub(crate) lock: Option<&'static str>,
     /// Asks whether there is the index of expiries, where creating it would stop others although it
@@ -38,6 +32,8 @@ pub(crate) struct Dialect {
     pub(crate) exact: Option<&'static str>,
     /// Asks whether an id can stand in the table only once, where the upsert does not say so.
     pub(crate) unique: Option<&'static str>,
+    /// How many records a `replace` sends in one message.
+    pub(crate) texts: usize,
     /// What `create` and `replace` have done, from what the driver says of them.
     pub(crate) created: fn(&Done) -> bool,
     pub(crate) replaced: fn(&Done) -> Outcome,
@@ -95,10 +91,9 @@ pub(crate) const PLAIN: Layout = Layout {
     end_in: "{expires}",
     end_out: "{end}",
     live: "{end} > {now}",
-    due: "{end} <= {latest}",
-    starts: "",
     step: 1,
     last: LAST_DATE,
+    fits: "",
     pads: false,
 };
 
@@ -151,8 +146,24 @@ pub(crate) enum Reason {
     Folding,
     /// The column may have an id more than once.
     Repeating,
+    /// The column of the ids, of the data or of the expiry is of a type that does not hold them all.
+    UnfitId,
+    UnfitData,
+    UnfitEnd,
     /// The server's binary log cannot record statements at this isolation level.
     LogFormat,
     Unavailable,
+    /// The server has ended the connection, and did nothing with the statement: what it had begun is
+    /// undone.
+    Ended,
+    /// The server has no room for another connection, or is not ready for one yet.
+    NoRoom,
     Other,
+}
+
+impl Reason {
+    /// The connection is of no use after it.
+    pub(crate) fn ends_connection(self) -> bool {
+        matches!(self, Self::Unavailable | Self::Ended | Self::NoRoom)
+    }
 }

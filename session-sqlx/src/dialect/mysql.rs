@@ -1,6 +1,6 @@
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySqlConnection, MySqlDatabaseError, MySqlQueryResult};
-use sqlx::{Executor, MySql};
+use sqlx::{Executor, MySql, Row as _};
 
 use super::{Dialect, Done, Outcome, PLAIN, REPLACED, Reason};
 use crate::driver::Driver;
@@ -24,8 +24,6 @@ pub(crate) const DIALECT: Dialect = Dialect {
               {json} = IF({same}, {data in}, {json}) \
               WHERE {sid} = {id} AND {live}",
     sweep: "DELETE FROM {table} WHERE NOT ({live}) LIMIT {limit}",
-    get_and_touch: None,
-    looks_first: false,
     lock: None,
     indexed: None,
     // The greatest of no ids has the column's collation, too. The default ones ignore case.
@@ -41,6 +39,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
          HAVING COUNT(*) = 1 AND MAX(non_unique) = 0 AND MAX(sub_part) IS NULL \
          AND MAX(column_name) = _utf8mb4 X'{sid hex}') AS keys_of_ids",
     ),
+    texts: 3,
     created: |done| done.mark != 1,
     replaced: |done| match (done.rows, done.mark) {
         (0, _) => Outcome::Missing,
@@ -49,9 +48,33 @@ pub(crate) const DIALECT: Dialect = Dialect {
     },
 };
 
+/// The question of [`Layout::fits`], with what the columns may be.
+macro_rules! fits {
+    ($id:literal, $data:literal, $end:literal) => {
+        concat!(
+            "SELECT CASE WHEN MAX(column_name = _utf8mb4 X'{sid hex}' AND ",
+            $id,
+            ") = 0 THEN 1 WHEN MAX(column_name = _utf8mb4 X'{json hex}' AND (",
+            $data,
+            " OR data_type IN ('blob', 'mediumblob', 'longblob') \
+             OR data_type = 'varbinary' AND character_octet_length >= 4096)) = 0 THEN 2 \
+             WHEN MAX(column_name = _utf8mb4 X'{end hex}' AND ",
+            $end,
+            ") = 0 THEN 3 ELSE 0 END FROM information_schema.columns \
+             WHERE table_schema = IF('{schema hex}' = '', DATABASE(), _utf8mb4 X'{schema hex}') \
+             AND table_name = _utf8mb4 X'{table hex}'"
+        )
+    };
+}
+
 pub(crate) const NATIVE: Layout = Layout {
     create: "CREATE TABLE IF NOT EXISTS {table} ({sid} VARBINARY(255) NOT NULL PRIMARY KEY, \
          {json} LONGBLOB NOT NULL, {end} BIGINT NOT NULL, KEY {index} ({end})) ENGINE=InnoDB",
+    fits: fits!(
+        "data_type = 'varbinary' AND character_octet_length >= 32",
+        "data_type IN ('text', 'mediumtext', 'longtext') AND character_set_name = 'utf8mb4'",
+        "data_type = 'bigint'"
+    ),
     ..PLAIN
 };
 
@@ -73,6 +96,13 @@ pub(crate) const EXPRESS_MYSQL_SESSION: Layout = Layout {
     live: "{end} > {now} DIV 1000",
     step: 1_000,
     last: 4_294_967_295_000,
+    fits: fits!(
+        "data_type IN ('varchar', 'char', 'varbinary') AND character_maximum_length >= 32",
+        "(data_type IN ('text', 'mediumtext', 'longtext') \
+         OR data_type = 'varchar' AND character_maximum_length >= 4096) \
+         AND character_set_name = 'utf8mb4'",
+        "(data_type = 'bigint' OR data_type = 'int' AND column_type LIKE '%unsigned%')"
+    ),
     pads: true,
     ..NATIVE
 };
@@ -91,7 +121,7 @@ impl Driver for MySql {
     /// committed, whatever the server's default; a table that somebody is altering is
     /// waited for in seconds, where the default is a day or a year; and a sweep does not lock what
     /// it only looks at.
-    async fn prepare(connection: &mut MySqlConnection) -> sqlx::Result<()> {
+    async fn prepare(connection: &mut MySqlConnection, _: bool) -> sqlx::Result<Option<usize>> {
         connection
             .execute(
                 "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
@@ -101,7 +131,9 @@ impl Driver for MySql {
         connection
             .execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             .await?;
-        Ok(())
+        let packet = sqlx::raw_sql("SELECT CAST(@@max_allowed_packet AS SIGNED)");
+        let packet = connection.fetch_one(packet).await?.try_get::<i64, _>(0)?;
+        Ok(usize::try_from(packet).ok())
     }
 
     /// <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
@@ -121,9 +153,12 @@ impl Driver for MySql {
             1020 | 1213 => Reason::Undone,
             1290 | 1792 | 1836 => Reason::ReadOnly,
             1317 | 1969 | 3024 => Reason::Cancelled,
-            // The last three: MySQL's farewell to who was idle for too long, MariaDB's to whom
-            // somebody has killed, and Galera's answer before a node is ready.
-            1030 | 1040 | 1053 | 1129 | 1203 | 1226 | 4031 | 1927 | 1047 => Reason::Unavailable,
+            // It stops; somebody has killed the connection (MariaDB); it was idle for too long
+            // (MySQL). A statement that gets an error for an answer is undone.
+            1053 | 1927 | 4031 => Reason::Ended,
+            1040 | 1203 | 1226 => Reason::NoRoom,
+            // The last one is Galera's answer before a node is ready.
+            1030 | 1129 | 1047 => Reason::Unavailable,
             126 | 145 | 1034 | 1194 => Reason::Damaged,
             _ => Reason::Other,
         }

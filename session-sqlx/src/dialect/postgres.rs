@@ -24,17 +24,6 @@ pub(crate) const DIALECT: Dialect = Dialect {
     // of an outer loop.
     sweep: "DELETE FROM {table} WHERE {sid} = ANY (ARRAY \
             (SELECT {sid} FROM {table} WHERE NOT ({live}) LIMIT {limit} FOR UPDATE SKIP LOCKED))",
-    // A row that another one has changed meanwhile is looked at again by the update, and is read as
-    // it was at the beginning if there was nothing to touch then.
-    get_and_touch: Some(
-        "WITH session_sqlx_touched AS (UPDATE {table} SET {end} = {end in} \
-         WHERE {sid} = {id} AND {live} AND {due} AND {starts} \
-         RETURNING {end out} AS ended, {data out} AS text) \
-         SELECT ended, text, 'touched'::bytea FROM session_sqlx_touched UNION ALL \
-         SELECT {end out}, {data out}, NULL::bytea FROM {table} \
-         WHERE {sid} = {id} AND {live} AND NOT EXISTS (SELECT 1 FROM session_sqlx_touched)",
-    ),
-    looks_first: false,
     lock: Some(LOCK),
     // IF NOT EXISTS takes the table's lock before it looks. Another schema's table may have an index
     // of the same name.
@@ -45,7 +34,16 @@ pub(crate) const DIALECT: Dialect = Dialect {
          AND relname = convert_from('\\x{index hex}'::bytea, 'UTF8') AND indisvalid",
     ),
     exact: None,
-    unique: None,
+    // ON CONFLICT fails with the first write where there is none.
+    unique: Some(
+        "SELECT count(*) FROM pg_catalog.pg_index JOIN pg_catalog.pg_attribute \
+         ON attrelid = indrelid AND attnum = indkey[0] \
+         WHERE indrelid = to_regclass(convert_from('\\x{quoted table hex}'::bytea, 'UTF8')) \
+         AND attname = convert_from('\\x{sid hex}'::bytea, 'UTF8') \
+         AND indisunique AND indisvalid AND indimmediate AND indnkeyatts = 1 \
+         AND indpred IS NULL AND indexprs IS NULL",
+    ),
+    texts: 2,
     created: |done| done.rows > 0,
     replaced: |done| match done.mark {
         REPLACED => Outcome::Replaced,
@@ -54,11 +52,38 @@ pub(crate) const DIALECT: Dialect = Dialect {
     },
 };
 
+/// The question of [`Layout::fits`], with what the columns may be: their type below a domain is
+/// `base`, and what it is limited to, with the four bytes of its length, `most`.
+macro_rules! fits {
+    ($id:literal, $data:literal, $end:literal) => {
+        concat!(
+            "SELECT (CASE WHEN NOT bool_or(name = convert_from('\\x{sid hex}'::bytea, 'UTF8') AND ",
+            $id,
+            ") THEN 1 WHEN NOT bool_or(name = convert_from('\\x{json hex}'::bytea, 'UTF8') AND ",
+            $data,
+            ") THEN 2 WHEN NOT bool_or(name = convert_from('\\x{end hex}'::bytea, 'UTF8') AND ",
+            $end,
+            ") THEN 3 ELSE 0 END)::bigint FROM (SELECT attname AS name, \
+             coalesce(nullif(typbasetype, 0), pg_type.oid)::regtype AS base, \
+             greatest(atttypmod, typtypmod) AS most, \
+             coalesce((to_jsonb(pg_collation) ->> 'collisdeterministic')::boolean, true) AS exact \
+             FROM pg_catalog.pg_attribute JOIN pg_catalog.pg_type ON pg_type.oid = atttypid \
+             LEFT JOIN pg_catalog.pg_collation ON pg_collation.oid = attcollation \
+             WHERE attrelid = to_regclass(convert_from('\\x{quoted table hex}'::bytea, 'UTF8')) \
+             AND attnum > 0 AND NOT attisdropped) AS columns"
+        )
+    };
+}
+
 pub(crate) const NATIVE: Layout = Layout {
     create: "CREATE TABLE IF NOT EXISTS {table} \
          ({sid} bytea NOT NULL PRIMARY KEY, {json} bytea NOT NULL, {end} bigint NOT NULL)",
     index: Some("CREATE INDEX IF NOT EXISTS {index} ON {table} ({end})"),
-    starts: "substring({json} FROM 1 FOR octet_length({start})) = {start}",
+    fits: fits!(
+        "base = 'bytea'::regtype",
+        "base = 'bytea'::regtype",
+        "base = 'bigint'::regtype"
+    ),
     ..PLAIN
 };
 
@@ -80,9 +105,16 @@ pub(crate) const CONNECT_PG_SIMPLE: Layout = Layout {
     end_out: "(extract(epoch FROM least({end}, timestamp '275760-09-13') AT TIME ZONE {zone}) \
               * 1000)::bigint",
     live: "{end} > to_timestamp({now}::bigint / 1000.0) AT TIME ZONE {zone}",
-    due: "{end} <= to_timestamp({latest}::bigint / 1000.0) AT TIME ZONE {zone}",
-    starts: "starts_with({json}::text, {start}::text)",
     step: 1_000,
+    // jsonb puts the text in another form. A timestamptz is written and read on the connection's
+    // zone, which is UTC.
+    fits: fits!(
+        "exact AND base IN ('varchar'::regtype, 'text'::regtype) AND (most < 0 OR most >= 36)",
+        "(base IN ('json'::regtype, 'text'::regtype) \
+         OR base = 'varchar'::regtype AND (most < 0 OR most >= 4100))",
+        "(base = 'timestamp'::regtype \
+         OR base = 'timestamptz'::regtype AND upper({zone}) IN ('UTC', 'ETC/UTC'))"
+    ),
     ..PLAIN
 };
 
@@ -92,6 +124,9 @@ pub(crate) const CONNECT_PG_SIMPLE: Layout = Layout {
 const LOCK: &str = "SET LOCAL lock_timeout = '10min'; \
                     SELECT pg_advisory_xact_lock(7310594858329008499); \
                     SET LOCAL lock_timeout = '10s'";
+
+/// What the server takes in one message: a GiB, less a byte.
+const PACKET: usize = (1 << 30) - 1;
 
 impl Driver for Postgres {
     const BOUND_TO_RUNTIME: bool = true;
@@ -103,8 +138,8 @@ impl Driver for Postgres {
         }
     }
 
-    async fn prepare(_: &mut PgConnection) -> sqlx::Result<()> {
-        Ok(())
+    async fn prepare(_: &mut PgConnection, _: bool) -> sqlx::Result<Option<usize>> {
+        Ok(Some(PACKET))
     }
 
     /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
@@ -126,6 +161,11 @@ impl Driver for Postgres {
             "40001" | "40P01" => Reason::Undone,
             "25006" => Reason::ReadOnly,
             "57014" => Reason::Cancelled,
+            // An administrator's command, and `idle_session_timeout`. Before the statement has
+            // ended, that undoes it; later it is taken for a lost connection.
+            "57P01" | "57P05" => Reason::Ended,
+            // The second one: it is starting, or stopping.
+            "53300" | "57P03" => Reason::NoRoom,
             "22023" => Reason::Zone,
             "XX001" | "XX002" => Reason::Damaged,
             _ => match code.get(..2) {

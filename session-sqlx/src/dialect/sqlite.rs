@@ -1,6 +1,9 @@
-use sqlx::Sqlite;
+use std::fs;
+use std::time::Duration;
+
 use sqlx::error::DatabaseError;
-use sqlx::sqlite::{SqliteConnection, SqliteQueryResult};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteQueryResult};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, Row as _, Sqlite};
 
 use super::{CREATE, Dialect, Done, Outcome, PLAIN, Reason, SET};
 use crate::driver::Driver;
@@ -17,17 +20,26 @@ pub(crate) const DIALECT: Dialect = Dialect {
               WHERE {sid} = {id} AND {live} AND {same}",
     sweep: "DELETE FROM {table} WHERE {sid} IN \
             (SELECT {sid} FROM {table} WHERE NOT ({live}) LIMIT {limit})",
-    // A row that is not due is read by the next question, as in `replace`.
-    get_and_touch: Some(
-        "UPDATE {table} SET {end} = {end in} \
-         WHERE {sid} = {id} AND {live} AND {due} AND {starts} \
-         RETURNING {end out}, {data out}, {sid}",
-    ),
-    looks_first: true,
     lock: None,
-    indexed: None,
-    exact: None,
-    unique: None,
+    // To create it waits for whoever writes, although it is there.
+    indexed: Some(
+        "SELECT count(*) FROM {schema.}sqlite_master \
+         WHERE type = 'index' AND name = CAST(X'{index hex}' AS TEXT) COLLATE NOCASE",
+    ),
+    exact: Some(
+        "SELECT NOT EXISTS (SELECT 1 \
+         FROM pragma_index_list(CAST(X'{table hex}' AS TEXT){in schema}) AS list, \
+         pragma_index_xinfo(list.name{in schema}) AS part \
+         WHERE list.\"unique\" AND part.key AND part.coll <> 'BINARY' \
+         AND part.name = CAST(X'{sid hex}' AS TEXT) COLLATE NOCASE)",
+    ),
+    unique: Some(
+        "SELECT count(*) FROM pragma_index_list(CAST(X'{table hex}' AS TEXT){in schema}) AS list \
+         WHERE list.\"unique\" AND NOT list.partial \
+         AND (SELECT count(*) = 1 AND max(part.name = CAST(X'{sid hex}' AS TEXT) COLLATE NOCASE) \
+         FROM pragma_index_xinfo(list.name{in schema}) AS part WHERE part.key)",
+    ),
+    texts: 1,
     created: |done| done.rows > 0,
     replaced: |done| {
         if done.rows > 0 {
@@ -39,12 +51,40 @@ pub(crate) const DIALECT: Dialect = Dialect {
     },
 };
 
+/// The question of [`Layout::fits`], with what the columns may be: their declared types are `type`, and
+/// what SQLite makes of values in them `affinity`, unless the table is `strict`.
+macro_rules! fits {
+    ($id:literal, $data:literal, $end:literal) => {
+        concat!(
+            "SELECT CASE WHEN NOT max(name = CAST(X'{sid hex}' AS TEXT) COLLATE NOCASE AND ",
+            $id,
+            ") THEN 1 WHEN NOT max(name = CAST(X'{json hex}' AS TEXT) COLLATE NOCASE AND ",
+            $data,
+            ") THEN 2 WHEN NOT max(name = CAST(X'{end hex}' AS TEXT) COLLATE NOCASE AND ",
+            $end,
+            ") THEN 3 ELSE 0 END FROM (SELECT name, type, CASE WHEN instr(type, 'INT') THEN 'INTEGER' \
+             WHEN instr(type, 'CHAR') OR instr(type, 'CLOB') OR instr(type, 'TEXT') THEN 'TEXT' \
+             WHEN instr(type, 'BLOB') OR type = '' THEN 'BLOB' \
+             WHEN instr(type, 'REAL') OR instr(type, 'FLOA') OR instr(type, 'DOUB') THEN 'REAL' \
+             ELSE 'NUMERIC' END AS affinity, strict FROM (SELECT info.name, upper(info.type) AS type, \
+             EXISTS (SELECT 1 FROM pragma_table_list(CAST(X'{table hex}' AS TEXT){in schema}) AS list \
+             WHERE list.strict) AS strict \
+             FROM pragma_table_info(CAST(X'{table hex}' AS TEXT){in schema}) AS info))"
+        )
+    };
+}
+
 pub(crate) const NATIVE: Layout = Layout {
     create: "CREATE TABLE IF NOT EXISTS {table} \
              ({sid} BLOB NOT NULL PRIMARY KEY, {json} BLOB NOT NULL, {end} INTEGER NOT NULL)",
     index: Some("CREATE INDEX IF NOT EXISTS {schema.}{index} ON {bare table} ({end})"),
     end_out: "iif(typeof({end}) = 'integer', {end}, NULL)",
-    starts: "substr({json}, 1, length({start})) = {start}",
+    fits: fits!(
+        "(NOT strict OR type IN ('BLOB', 'ANY'))",
+        "(NOT strict OR type IN ('BLOB', 'ANY'))",
+        "(affinity IN ('INTEGER', 'BLOB') AND NOT (strict AND type = 'BLOB') \
+         OR affinity = 'NUMERIC')"
+    ),
     ..PLAIN
 };
 
@@ -59,6 +99,12 @@ pub(crate) const CONNECT_SQLITE3: Layout = Layout {
     binary: false,
     end_in: "CAST({expires} AS REAL)",
     end_out: "iif(typeof({end}) IN ('integer', 'real'), CAST({end} AS INTEGER), NULL)",
+    // In a column of numbers, an id of digits would become one.
+    fits: fits!(
+        "(affinity = 'TEXT' OR affinity = 'BLOB' AND NOT strict OR strict AND type = 'ANY')",
+        "(NOT strict OR type IN ('TEXT', 'ANY'))",
+        "affinity <> 'TEXT' AND NOT (strict AND type = 'BLOB')"
+    ),
     live: "ifnull({end} > {now}, 1)",
     ..NATIVE
 };
@@ -77,15 +123,24 @@ pub(crate) const BETTER_SQLITE3: Layout = Layout {
     end_in: "strftime('%Y-%m-%dT%H:%M:%fZ', {expires} / 1000.0, 'unixepoch')",
     end_out: "CAST(round((julianday({end}) - 2440587.5) * 86400000.0) AS INTEGER)",
     live: "ifnull(round((julianday({end}) - 2440587.5) * 86400000.0) > {now}, 1)",
-    due: "round((julianday({end}) - 2440587.5) * 86400000.0) <= {latest}",
     last: 253_402_300_799_999,
+    fits: fits!(
+        "(affinity = 'TEXT' OR affinity = 'BLOB' AND NOT strict OR strict AND type = 'ANY')",
+        "(NOT strict OR type IN ('TEXT', 'ANY'))",
+        "(NOT strict OR type IN ('TEXT', 'ANY'))"
+    ),
     ..NATIVE
 };
+
+/// How long one writer waits for another one.
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
 impl Driver for Sqlite {
     /// A transaction that begins by reading may not wait for its turn to write.
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
     const BOUND_TO_RUNTIME: bool = false;
+    /// There is one writer at a time. The others wait for it here, where it costs no connection.
+    const WRITERS: usize = 1;
 
     fn done(result: &SqliteQueryResult) -> Done {
         Done {
@@ -94,8 +149,54 @@ impl Driver for Sqlite {
         }
     }
 
-    async fn prepare(_: &mut SqliteConnection) -> sqlx::Result<()> {
-        Ok(())
+    /// Sessions are secrets: a file of our making is for its owner alone. Those beside it (`-wal`,
+    /// `-shm`) get what it has.
+    fn before(options: &SqliteConnectOptions) {
+        // The options say whether the file is to be created in this form alone.
+        let url = options.clone().filename("/").to_url_lossy();
+        let creates = url
+            .query_pairs()
+            .any(|pair| pair == ("mode".into(), "rwc".into()));
+        let elsewhere = url.query_pairs().any(|(key, _)| key == "vfs");
+        if creates && !elsewhere {
+            let mut file = fs::OpenOptions::new();
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+            // One that is there is left alone; what else is wrong, SQLite says.
+            let _ = file
+                .write(true)
+                .create_new(true)
+                .open(options.get_filename());
+        }
+    }
+
+    /// WAL mode, in which readers and the writer do not wait for each other. It is the file's: where
+    /// another process writes to one that has another mode, it is left for the next connection.
+    async fn prepare(connection: &mut SqliteConnection, ours: bool) -> sqlx::Result<Option<usize>> {
+        if !ours {
+            return Ok(None);
+        }
+        let mode = connection
+            .fetch_one(sqlx::raw_sql("PRAGMA journal_mode"))
+            .await?;
+        if mode.try_get::<String, _>(0)? != "wal" {
+            let switched = connection
+                .execute(sqlx::raw_sql(
+                    "PRAGMA busy_timeout = 100; PRAGMA journal_mode = WAL",
+                ))
+                .await;
+            if let Err(error) = switched {
+                let reason = error.as_database_error().map(Self::reason);
+                if !matches!(reason, Some(Reason::Locked | Reason::ReadOnly)) {
+                    return Err(error);
+                }
+            }
+            let patience = format!("PRAGMA busy_timeout = {}", BUSY.as_millis());
+            connection
+                .execute(sqlx::raw_sql(AssertSqlSafe(patience)))
+                .await?;
+        }
+        Ok(None)
     }
 
     /// <https://www.sqlite.org/rescode.html>

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use session_conformance::Proxy;
 use session_core::{ErrorKind, Store};
 use session_sqlx::{Database, Schema};
 use sqlx::{AnyConnection, Connection as _};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
+use crate::support::harness::server;
 use crate::support::rows::Rows;
-use crate::{builder, id, rows};
+use crate::{builder, id, in_an_hour, record, rows};
 
 const SERVERS: [Database; 2] = [Database::Postgres, Database::MySql];
 
@@ -108,5 +110,50 @@ fn a_call_that_is_dropped_outside_of_a_runtime_takes_no_place_with_it() {
             assert!(store.get(&x).await.unwrap().is_none());
             rows.drop_table().await;
         });
+    }
+}
+
+/// Visitors who hang up, at every moment there is, cost no connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cancelled_calls_give_their_connections_back() {
+    const MOST: u32 = 4;
+    for database in SERVERS {
+        let rows = rows(database, Schema::Native);
+        let server = server(database).unwrap().unwrap();
+        let proxy = Proxy::start(server.address()).unwrap();
+        let store = builder(&rows)
+            .max_connections(MOST)
+            .connect(&server.url_at(proxy.address()))
+            .await
+            .unwrap();
+        store.migrate().await.unwrap();
+        let (x, record) = (id("x"), record("a", in_an_hour()));
+        let mut cancelled = 0;
+        for turn in 0..400 {
+            let mut calls = Box::pin(futures_util::future::join3(
+                store.set(&x, &record),
+                store.get(&x),
+                store.replace(&x, &record, &record),
+            ));
+            // The first look sends them, and no answer can be there yet.
+            let looks = 1 + turn % 20;
+            let mut ended = false;
+            for _ in 0..looks {
+                ended = futures_util::poll!(&mut calls).is_ready();
+                if ended {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            cancelled += u32::from(!ended);
+        }
+        assert!(cancelled >= 20, "{database:?}: {cancelled} were cancelled");
+        // Their answers are nobody else's.
+        store.set(&x, &record).await.unwrap();
+        assert_eq!(store.get(&x).await.unwrap().unwrap().json(), record.json());
+        assert_eq!(store.length().await.unwrap(), 1);
+        let made = proxy.connections();
+        assert!(made <= u64::from(MOST), "{database:?}: {made} connections");
+        rows.drop_table().await;
     }
 }

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use futures_util::StreamExt;
-use session_core::{Clock, Created, Error, ErrorKind, Renewal, Replaced, Store};
+use session_core::{Created, Error, ErrorKind, Replaced, Store};
 use session_sqlx::{Database, Schema, SqlxStore};
 use test_servers::{Kind, Server};
 
@@ -209,38 +209,6 @@ async fn debug_shows_no_address_and_no_password() {
     }
 }
 
-#[tokio::test]
-async fn what_cannot_be_touched_can_still_be_read() {
-    for schema in [Schema::Native, Schema::ConnectPgSimple] {
-        let rows = rows(Database::Postgres, schema);
-        let store = crate::open(&rows).await;
-        let hour = Some(std::time::Duration::from_secs(3_600));
-        let renewal = Renewal::new(hour, Clock::system().now());
-        let mut cookie = session_core::SessionCookie::new();
-        cookie.set_max_age(hour, Clock::system().now());
-        let record = session_core::Record::new(cookie, &session_core::Data::new());
-        store.set(&id("x"), &record).await.unwrap();
-        let url = format!("{}?options[default_transaction_read_only]=on", rows.url);
-        let replica = builder(&rows).connect(&url).await.unwrap();
-        let error = replica.set(&id("x"), &record).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
-        let (found, renewed) = replica
-            .get_and_touch(&id("x"), &renewal)
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(found.json(), record.json());
-        assert_eq!(renewed, session_core::Renewed::Left);
-        let (_, renewed) = store
-            .get_and_touch(&id("x"), &renewal)
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(renewed, session_core::Renewed::Touched);
-        rows.drop_table().await;
-    }
-}
-
 /// Names that the statements use themselves.
 #[tokio::test]
 async fn a_table_may_be_called_as_a_part_of_a_statement() {
@@ -264,11 +232,6 @@ async fn a_table_may_be_called_as_a_part_of_a_statement() {
             assert_eq!(replaced, Replaced::Replaced, "{table}");
             let replaced = store.replace(&x, &old, &new).await.unwrap();
             assert_eq!(replaced, Replaced::Conflict, "{table}");
-            if store.capabilities().get_and_touch {
-                let renewal = Renewal::new(None, Clock::system().now());
-                let found = store.get_and_touch(&x, &renewal).await.unwrap();
-                assert_eq!(found.unwrap().0.json(), new.json(), "{table}");
-            }
         }
     }
 }

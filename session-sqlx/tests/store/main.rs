@@ -5,13 +5,18 @@
 mod support;
 
 mod cancelled;
+mod columns;
 mod errors;
 mod full;
+mod idle;
 mod link;
+mod locks;
 mod migrate;
+mod room;
 mod rows;
 mod sqlite;
 mod sweeper;
+mod tls;
 mod trips;
 mod zone;
 
@@ -51,7 +56,12 @@ fn rows(database: Database, schema: Schema) -> Rows {
     }
 }
 
+/// A busy machine may pause: no connection is asked for that whether it is still there.
 fn builder(rows: &Rows) -> SqlxStoreBuilder {
+    by_default(rows).trust_idle(Duration::from_secs(3_600))
+}
+
+fn by_default(rows: &Rows) -> SqlxStoreBuilder {
     SqlxStore::builder().schema(rows.schema).table(&rows.table)
 }
 

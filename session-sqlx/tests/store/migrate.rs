@@ -110,8 +110,8 @@ async fn a_collation_that_folds_ids_is_a_config_error() {
         let rows = rows(Database::MySql, schema);
         let [id, data, expires] = rows.columns();
         rows.execute(&format!(
-            "CREATE TABLE {} ({id} {column} NOT NULL PRIMARY KEY, {data} LONGTEXT, \
-             {expires} BIGINT NOT NULL)",
+            "CREATE TABLE {} ({id} {column} NOT NULL PRIMARY KEY, \
+             {data} LONGTEXT CHARACTER SET utf8mb4, {expires} BIGINT NOT NULL)",
             rows.table()
         ))
         .await
@@ -240,7 +240,7 @@ async fn a_table_without_a_key_of_its_ids_is_a_config_error() {
         let rows = rows(Database::MySql, Schema::ExpressMysqlSession);
         rows.execute(&format!(
             "CREATE TABLE {} (session_id VARCHAR(128) COLLATE utf8mb4_bin NOT NULL, \
-             expires INT UNSIGNED NOT NULL, data MEDIUMTEXT, {key})",
+             expires INT UNSIGNED NOT NULL, data MEDIUMTEXT CHARACTER SET utf8mb4, {key})",
             rows.table()
         ))
         .await

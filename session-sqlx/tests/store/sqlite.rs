@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_core::{Clock, Data, ErrorKind, Record, Renewal, Renewed, SessionCookie, Store};
+use session_core::{ErrorKind, Store};
 use session_sqlx::{Database, Schema, SqlxStore};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
@@ -36,43 +36,6 @@ async fn a_store_waits_for_a_lock_and_says_so_when_that_takes_too_long() {
     other.execute("ROLLBACK").await.unwrap();
     other.close().await.unwrap();
     assert!(waiting.await.unwrap());
-}
-
-/// Both read what they cannot extend; where few sessions are due, only those wait.
-#[tokio::test]
-async fn a_read_that_extends_waits_for_a_lock_only_where_it_has_to() {
-    const HOUR: Duration = Duration::from_secs(3_600);
-    let rows = rows(Database::Sqlite, Schema::Native);
-    let patient = open(&rows).await;
-    let now = Clock::system().now();
-    let mut cookie = SessionCookie::new();
-    cookie.set_max_age(Some(HOUR), now);
-    let (x, record) = (id("x"), Record::new(cookie, &Data::new()));
-    patient.set(&x, &record).await.unwrap();
-    let options: SqliteConnectOptions = rows.url.parse().unwrap();
-    let mut other = options.clone().connect().await.unwrap();
-    other.execute("BEGIN IMMEDIATE").await.unwrap();
-
-    let later = |after| Renewal::new(Some(HOUR), now + after);
-    let seldom = later(HOUR / 4).touch_after(HOUR / 2);
-    let found = timeout(Duration::from_secs(3), patient.get_and_touch(&x, &seldom));
-    let (found, renewed) = found.await.unwrap().unwrap().unwrap();
-    assert_eq!((found.json(), renewed), (record.json(), Renewed::Left));
-
-    let hasty = builder(&rows)
-        .connect_with(options.busy_timeout(Duration::from_millis(20)))
-        .unwrap();
-    let due = [later(HOUR / 4), later(HOUR * 3 / 4).touch_after(HOUR / 2)];
-    for due in &due {
-        let (found, renewed) = hasty.get_and_touch(&x, due).await.unwrap().unwrap();
-        assert_eq!((found.json(), renewed), (record.json(), Renewed::Left));
-    }
-    other.execute("ROLLBACK").await.unwrap();
-    for due in &due {
-        let (found, renewed) = hasty.get_and_touch(&x, due).await.unwrap().unwrap();
-        assert_eq!(renewed, Renewed::Touched);
-        assert_eq!(found.expires(), due.cookie().expires());
-    }
 }
 
 /// Whoever went away has left a thread behind that waits for the file.
@@ -161,4 +124,39 @@ async fn the_file_is_in_wal_mode() {
     let rows = rows(Database::Sqlite, Schema::ConnectSqlite3);
     open(&rows).await;
     assert_eq!(rows.text("PRAGMA journal_mode").await.unwrap(), "wal");
+}
+
+/// Sessions are secrets. Whoever made the file has decided who reads it.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    for lazily in [false, true] {
+        for there in [false, true] {
+            let rows = rows(Database::Sqlite, Schema::Native);
+            let path = rows.url.trim_start_matches("sqlite:");
+            let path = path.trim_end_matches("?mode=rwc").to_owned();
+            let expected = if there { 0o640 } else { 0o600 };
+            if there {
+                std::fs::write(&path, "").unwrap();
+                let mode = std::fs::Permissions::from_mode(expected);
+                std::fs::set_permissions(&path, mode).unwrap();
+            }
+            let store = if lazily {
+                let options: SqliteConnectOptions = rows.url.parse().unwrap();
+                let options = options.pragma("journal_mode", "wal");
+                builder(&rows).connect_with(options).unwrap()
+            } else {
+                builder(&rows).connect(&rows.url).await.unwrap()
+            };
+            store.migrate().await.unwrap();
+            store.set(&id("x"), &record("a", None)).await.unwrap();
+            for suffix in ["", "-wal", "-shm"] {
+                let file = std::fs::metadata(format!("{path}{suffix}")).unwrap();
+                let mode = file.permissions().mode() & 0o777;
+                assert_eq!(mode, expected, "{suffix}, lazily: {lazily}, there: {there}");
+            }
+        }
+    }
 }

@@ -11,8 +11,7 @@ use session_tower::{
 use tokio::sync::Semaphore;
 
 use session_core::{
-    Capabilities, Created, Record, Renewal, Renewed, Replaced, Result, StoreStream, StoredExpiry,
-    Swept, Touched,
+    Capabilities, Created, Record, Replaced, Result, StoreStream, StoredExpiry, Swept, Touched,
 };
 
 use super::{SECRET, start};
@@ -224,7 +223,6 @@ impl Store for Probe {
     /// Reads and touches are two steps here, so that each is seen.
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = self.inner.capabilities();
-        capabilities.get_and_touch = false;
         capabilities
     }
 
@@ -241,18 +239,6 @@ impl Store for Probe {
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
         self.call("touch").await?;
         self.inner.touch(id, cookie).await
-    }
-
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        self.call("get_and_touch").await?;
-        match self.foreign_row(id)? {
-            Some(record) => Ok(Some((record, Renewed::Left))),
-            None => self.inner.get_and_touch(id, renewal).await,
-        }
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

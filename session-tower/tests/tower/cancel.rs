@@ -12,9 +12,7 @@ use std::task::{Context, Poll, Waker};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use http::{Request, Response};
-use session_core::{
-    Capabilities, Created, Record, Renewal, Renewed, Replaced, Result, StoreStream, Swept, Touched,
-};
+use session_core::{Capabilities, Created, Record, Replaced, Result, StoreStream, Swept, Touched};
 use session_memory::MemoryStore;
 use session_tower::{
     Error, ErrorKind, Secrets, Session, SessionCookie, SessionId, SessionOptions, Store,
@@ -93,15 +91,6 @@ impl Store for Distant {
 
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
         self.travel("touch", self.store.touch(id, cookie)).await
-    }
-
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        self.travel("get_and_touch", self.store.get_and_touch(id, renewal))
-            .await
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

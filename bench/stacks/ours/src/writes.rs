@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bench_shared::Writes;
 use session_core::{
-    Capabilities, Created, Record, Renewal, Renewed, Replaced, Result, SessionCookie, SessionId,
+    Capabilities, Created, Record, Replaced, Result, SessionCookie, SessionId,
     Store, StoreStream, Swept, Touched,
 };
 
@@ -75,13 +75,6 @@ impl Store for Written {
         self.store.touch(id, cookie).await
     }
 
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        self.store.get_and_touch(id, renewal).await
-    }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
         self.store.create(id, record).await

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::template::{as_user, copy, name_of, template};
+use super::tls::certificates;
 use super::{
     Failure, Launched, Ready, find, free_ports, run, stand_ins, stands_in, user, version, word,
 };
@@ -87,6 +88,19 @@ pub(crate) fn launch(
     if user::is_root() {
         configuration.push_str("user = root\n");
     }
+    let mut ca = None;
+    if settings.contains(&("ssl", "on")) {
+        let [authority, certificate, key] =
+            certificates().map_err(|error| Failure::Broken(error.to_string()))?;
+        ca = Some(guard.write("ca.pem", &authority)?);
+        let certificate = guard.write("server.pem", &certificate)?;
+        let key = guard.write("server.key", &key)?;
+        configuration.push_str(&format!(
+            "ssl_cert = {}\nssl_key = {}\n",
+            certificate.display(),
+            key.display()
+        ));
+    }
     for (name, value) in settings {
         configuration.push_str(&format!("{name} = {value}\n"));
     }
@@ -112,7 +126,7 @@ pub(crate) fn launch(
         ),
         socket: Some(socket),
         nodes: vec![node],
-        ca: None,
+        ca,
         version,
         guard,
     })

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use super::template::{as_user, copy, name_of, template};
+use super::tls::certificates;
 use super::{Failure, Launched, Ready, find, free_ports, run, user, version, word};
 use crate::Kind;
 use crate::guard::Guard;
@@ -54,6 +55,19 @@ pub(crate) fn launch(settings: &[(&str, &str)]) -> Result<Launched, Failure> {
         "{SETTINGS}port = {port}\nunix_socket_directories = '{}'\n",
         guard.directory().display()
     );
+    let mut ca = None;
+    if settings.contains(&("ssl", "on")) {
+        let [authority, certificate, key] =
+            certificates().map_err(|error| Failure::Broken(error.to_string()))?;
+        ca = Some(guard.write("ca.pem", &authority)?);
+        let certificate = guard.write("server.pem", &certificate)?;
+        let key = guard.write("server.key", &key)?;
+        configuration.push_str(&format!(
+            "ssl_cert_file = '{}'\nssl_key_file = '{}'\n",
+            certificate.display(),
+            key.display()
+        ));
+    }
     for (name, value) in settings {
         configuration.push_str(&format!("{name} = '{}'\n", value.replace('\'', "''")));
     }
@@ -91,7 +105,7 @@ pub(crate) fn launch(settings: &[(&str, &str)]) -> Result<Launched, Failure> {
         ),
         socket: Some(guard.directory().join(format!(".s.PGSQL.{port}"))),
         nodes: vec![node],
-        ca: None,
+        ca,
         version,
         guard,
     })

@@ -31,7 +31,7 @@ pub(crate) fn launch(settings: &[(&str, &str)]) -> Result<Launched, Failure> {
 }
 
 /// The authority's certificate, the server's, and the server's key, in PEM.
-fn certificates() -> Result<[String; 3], rcgen::Error> {
+pub(super) fn certificates() -> Result<[String; 3], rcgen::Error> {
     let mut authority = CertificateParams::new(Vec::new())?;
     authority
         .distinguished_name

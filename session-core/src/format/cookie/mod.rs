@@ -326,11 +326,6 @@ impl SessionCookie {
         json.close();
     }
 
-    /// Appends the beginning of that JSON: the max age that was set.
-    pub(crate) fn write_json_start(&self, out: &mut String) {
-        self.open_json(out);
-    }
-
     fn open_json<'a>(&self, out: &'a mut String) -> JsonObject<'a> {
         let mut json = JsonObject::open(out);
         match self.original_max_age.get() {
