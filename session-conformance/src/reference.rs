@@ -9,8 +9,8 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use futures_util::stream;
 use session_core::{
-    Capabilities, Clock, Created, Error, ErrorKind, Record, Renewal, Renewed, Replaced, Result,
-    SessionCookie, SessionId, Store, StoreStream, Swept, Touched,
+    Capabilities, Clock, Created, Error, ErrorKind, Record, Replaced, Result, SessionCookie,
+    SessionId, Store, StoreStream, Swept, Touched,
 };
 
 use crate::{Backend, Need};
@@ -51,16 +51,6 @@ impl Row {
     /// [`ErrorKind::Decode`] if there is none.
     pub fn decode(&self) -> Result<Record> {
         Record::decode(Arc::clone(&self.text), self.expires.into())
-    }
-
-    fn renew(&mut self, renewal: &Renewal) -> Result<(Record, Renewed)> {
-        let mut record = self.decode()?;
-        if !renewal.applies_to(&record, None) {
-            return Ok((record, Renewed::Left));
-        }
-        self.expires = renewal.end(None);
-        record.touch(renewal.cookie(), self.expires);
-        Ok((record, Renewed::Touched))
     }
 }
 
@@ -130,7 +120,6 @@ impl Reference {
     /// records of the past wait for a sweep.
     pub const CAPABILITIES: Capabilities = Capabilities::NONE
         .with_touch()
-        .with_get_and_touch()
         .with_length()
         .with_clear()
         .with_all()
@@ -331,22 +320,6 @@ impl Store for Reference {
             None => Touched::Missing,
         };
         self.answer("touch", touched)
-    }
-
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        Self::check("get_and_touch", id, None)?;
-        self.trip("get_and_touch")?;
-        let now = self.now();
-        let found = {
-            let mut rows = self.rows();
-            let row = rows.get_mut(id.as_str()).filter(|row| row.is_live(now));
-            row.map(|row| row.renew(renewal)).transpose()?
-        };
-        self.answer("get_and_touch", found)
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

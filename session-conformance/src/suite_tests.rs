@@ -40,13 +40,6 @@ macro_rules! __suite_tests {
         $crate::__suite_test!($harness, tch_05_touch_does_not_revive_destroyed, [touch], $without, $not_run);
         $crate::__suite_test!($harness, tch_06_touch_shortens_and_removes, [touch], $without, $not_run);
         $crate::__suite_test!($harness, tch_07_touch_is_one_round_trip, [touch round_trips], $without, $not_run);
-        $crate::__suite_test!($harness, gat_01_get_and_touch_finds_what_get_finds, [get_and_touch], $without, $not_run);
-        $crate::__suite_test!($harness, gat_02_get_and_touch_moves_the_expiry, [get_and_touch], $without, $not_run);
-        $crate::__suite_test!($harness, gat_03_get_and_touch_leaves_other_max_ages, [get_and_touch], $without, $not_run);
-        $crate::__suite_test!($harness, gat_04_get_and_touch_keeps_to_touch_after, [get_and_touch], $without, $not_run);
-        $crate::__suite_test!($harness, gat_05_get_and_touch_changes_no_data, [get_and_touch], $without, $not_run);
-        $crate::__suite_test!($harness, gat_06_get_and_touch_of_browser_sessions, [get_and_touch], $without, $not_run);
-        $crate::__suite_test!($harness, gat_07_get_and_touch_is_one_round_trip, [get_and_touch round_trips], $without, $not_run);
         $crate::__suite_test!($harness, len_01_length_counts_live_records, [length], $without, $not_run);
         $crate::__suite_test!($harness, len_02_length_follows_set_and_destroy, [length], $without, $not_run);
         $crate::__suite_test!($harness, len_03_length_counts_this_namespace, [length], $without, $not_run);
@@ -163,13 +156,6 @@ macro_rules! __suite_listed {
         $crate::__suite_ignored!(
             "NOT SUPPORTED: `touch` is declared absent",
             "NOT RUN: the harness cannot reach `touch`",
-            $($test)*
-        );
-    };
-    (get_and_touch [get_and_touch $($rest:ident)*] {$($test:tt)*} $otherwise:tt) => {
-        $crate::__suite_ignored!(
-            "NOT SUPPORTED: `get_and_touch` is declared absent",
-            "NOT RUN: the harness cannot reach `get_and_touch`",
             $($test)*
         );
     };

@@ -40,5 +40,5 @@ impl Harness for Directories {
 
 suite!(
     Directories,
-    without: [get_and_touch, fault, round_trips, schema, crash, skew, server_ttl, max_record_bytes],
+    without: [fault, round_trips, schema, crash, skew, server_ttl, max_record_bytes],
 );

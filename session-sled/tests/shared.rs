@@ -45,5 +45,5 @@ impl Harness for Shared {
 
 suite!(
     Shared,
-    without: [get_and_touch, fault, round_trips, schema, crash, skew, server_ttl, durable, max_record_bytes],
+    without: [fault, round_trips, schema, crash, skew, server_ttl, durable, max_record_bytes],
 );

@@ -11,7 +11,6 @@ mod des;
 mod dur;
 mod err;
 mod exp;
-mod gat;
 mod get;
 mod len;
 mod obs;
@@ -74,7 +73,6 @@ impl Broken {
             set::BROKEN,
             des::BROKEN,
             tch::BROKEN,
-            gat::BROKEN,
             len::BROKEN,
             all::BROKEN,
             clr::BROKEN,
@@ -165,14 +163,6 @@ pub(crate) trait Bend: AsRef<Reference> + Debug + Send + Sync + 'static {
         self.as_ref().touch(id, cookie).await
     }
 
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        self.as_ref().get_and_touch(id, renewal).await
-    }
-
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
         self.as_ref().create(id, record).await
     }
@@ -234,7 +224,7 @@ impl<T: Bend> Store for Bent<T> {
         id: &SessionId,
         renewal: &Renewal,
     ) -> Result<Option<(Record, Renewed)>> {
-        self.0.get_and_touch(id, renewal).await
+        self.0.as_ref().get_and_touch(id, renewal).await
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

@@ -8,7 +8,6 @@ mod des;
 mod dur;
 mod err;
 pub(crate) mod exp;
-mod gat;
 mod get;
 mod len;
 mod obs;
@@ -29,7 +28,6 @@ pub(crate) const GROUPS: &[(&str, &[Rule])] = &[
     ("writing", set::RULES),
     ("destroying", des::RULES),
     ("touching", tch::RULES),
-    ("reading and touching in one step", gat::RULES),
     ("counting", len::RULES),
     ("listing", all::RULES),
     ("clearing", clr::RULES),
