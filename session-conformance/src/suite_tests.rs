@@ -144,6 +144,32 @@ macro_rules! __suite_tests {
         $crate::__suite_test!($harness, err_05_a_lost_answer_is_no_answer, [fault], $without, $not_run);
         $crate::__suite_test!($harness, obs_01_debug_of_the_store_holds_no_secrets, [], $without, $not_run);
         $crate::__suite_test!($harness, obs_02_calls_are_one_round_trip, [round_trips], $without, $not_run);
+        $crate::__suite_test!($harness, byt_all_keeps_every_byte, [all], $without, $not_run);
+        $crate::__suite_test!($harness, byt_create_keeps_every_byte, [create], $without, $not_run);
+        $crate::__suite_test!($harness, byt_get_keeps_every_byte, [], $without, $not_run);
+        $crate::__suite_test!($harness, byt_replace_keeps_every_byte, [replace], $without, $not_run);
+        $crate::__suite_test!($harness, byt_set_keeps_every_byte, [], $without, $not_run);
+        $crate::__suite_test!($harness, byt_touch_keeps_every_byte, [touch], $without, $not_run);
+        $crate::__suite_test!($harness, ids_all_takes_ids_as_they_are, [all], $without, $not_run);
+        $crate::__suite_test!($harness, ids_clear_takes_ids_as_they_are, [clear], $without, $not_run);
+        $crate::__suite_test!($harness, ids_create_takes_ids_as_they_are, [create], $without, $not_run);
+        $crate::__suite_test!($harness, ids_destroy_takes_ids_as_they_are, [], $without, $not_run);
+        $crate::__suite_test!($harness, ids_get_takes_ids_as_they_are, [], $without, $not_run);
+        $crate::__suite_test!($harness, ids_ids_takes_ids_as_they_are, [all], $without, $not_run);
+        $crate::__suite_test!($harness, ids_length_takes_ids_as_they_are, [length], $without, $not_run);
+        $crate::__suite_test!($harness, ids_replace_takes_ids_as_they_are, [replace], $without, $not_run);
+        $crate::__suite_test!($harness, ids_set_takes_ids_as_they_are, [], $without, $not_run);
+        $crate::__suite_test!($harness, ids_sweep_takes_ids_as_they_are, [sweep], $without, $not_run);
+        $crate::__suite_test!($harness, ids_touch_takes_ids_as_they_are, [touch], $without, $not_run);
+        $crate::__suite_test!($harness, end_all_keeps_expiries_exact, [all], $without, $not_run);
+        $crate::__suite_test!($harness, end_create_keeps_expiries_exact, [create], $without, $not_run);
+        $crate::__suite_test!($harness, end_get_keeps_expiries_exact, [], $without, $not_run);
+        $crate::__suite_test!($harness, end_ids_keeps_expiries_exact, [all], $without, $not_run);
+        $crate::__suite_test!($harness, end_length_keeps_expiries_exact, [length], $without, $not_run);
+        $crate::__suite_test!($harness, end_replace_keeps_expiries_exact, [replace], $without, $not_run);
+        $crate::__suite_test!($harness, end_set_keeps_expiries_exact, [], $without, $not_run);
+        $crate::__suite_test!($harness, end_sweep_keeps_expiries_exact, [sweep], $without, $not_run);
+        $crate::__suite_test!($harness, end_touch_keeps_expiries_exact, [touch], $without, $not_run);
     };
 }
 

@@ -2,6 +2,7 @@
 
 mod all;
 mod cas;
+pub(crate) mod cells;
 mod clr;
 mod con;
 mod des;
@@ -19,7 +20,7 @@ mod swp;
 mod tch;
 mod uni;
 
-use crate::Rule;
+use crate::{Property, Rule};
 
 /// The groups with their titles, in the order in which they are listed.
 pub(crate) const GROUPS: &[(&str, &[Rule])] = &[
@@ -41,4 +42,14 @@ pub(crate) const GROUPS: &[(&str, &[Rule])] = &[
     ("durability", dur::RULES),
     ("errors", err::RULES),
     ("what an operator sees", obs::RULES),
+    (cells::bytes::PROPERTY.title, cells::bytes::RULES),
+    (cells::ids::PROPERTY.title, cells::ids::RULES),
+    (cells::ends::PROPERTY.title, cells::ends::RULES),
+];
+
+/// The rows of the table of properties and methods.
+pub(crate) const PROPERTIES: &[Property] = &[
+    cells::bytes::PROPERTY,
+    cells::ids::PROPERTY,
+    cells::ends::PROPERTY,
 ];
