@@ -14,7 +14,7 @@ use session_core::{
 };
 
 use super::call::{Call, Reply};
-use super::faults::FAULTS;
+use super::faults::{FAULTS, Forgets};
 use super::{Broken, lock};
 use crate::options::Rerun;
 use crate::reference::{Reference, Row};
@@ -50,6 +50,12 @@ pub(crate) enum How {
     Ids(fn(&str, &str) -> bool),
     /// `replace` takes texts for equal that are not.
     Compare(fn(&str, &str) -> bool),
+    /// `sweep` goes by an index of expiries, of which the method forgets some.
+    Index(Forgets),
+    /// `length` goes by a counter, which the method changes by another number than the right one.
+    Counter(fn(i64) -> i64),
+    /// `ids` goes by a list, to which the method does something else with each id that it changes.
+    Listing(fn(&mut Vec<String>, &str)),
     /// An id is of a length that is allowed if this says so.
     Limit(fn(&str) -> bool),
     /// The method does its work like this.
@@ -67,13 +73,66 @@ pub(crate) type Work = for<'a> fn(&'a Mutant, Call) -> BoxFuture<'a, Result<Repl
 /// What a mutant remembers.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// Of ids, by whatever the fault keeps of them.
-    pub(crate) rows: HashMap<String, Row>,
+    pub(crate) ids: Vec<String>,
+    pub(crate) index: HashMap<String, SystemTime>,
     pub(crate) records: HashMap<SessionId, Option<Record>>,
-    pub(crate) expiries: HashMap<String, Option<SystemTime>>,
-    pub(crate) count: u64,
+    pub(crate) replies: HashMap<String, Kept>,
+    pub(crate) waiting: Option<Call>,
+    pub(crate) last: String,
+    pub(crate) off: i64,
     pub(crate) flag: bool,
     pub(crate) runtime: Option<tokio::runtime::Handle>,
+}
+
+/// An answer to be given again.
+#[derive(Clone, Debug)]
+pub(crate) enum Kept {
+    All(Vec<(SessionId, Record)>),
+    Created(Created),
+    Done,
+    Found(Option<Record>),
+    Ids(Vec<SessionId>),
+    Length(u64),
+    Replaced(Replaced),
+    Swept(Swept),
+    Touched(Touched),
+}
+
+impl Kept {
+    /// None of an answer that has an error in it.
+    pub(crate) fn of(reply: &Reply) -> Option<Self> {
+        Some(match reply {
+            Reply::All(items) => {
+                let whole = |item: &Result<_>| item.as_ref().ok().cloned();
+                Self::All(items.iter().map(whole).collect::<Option<_>>()?)
+            }
+            Reply::Ids(items) => {
+                let whole = |item: &Result<_>| item.as_ref().ok().cloned();
+                Self::Ids(items.iter().map(whole).collect::<Option<_>>()?)
+            }
+            Reply::Created(created) => Self::Created(*created),
+            Reply::Done => Self::Done,
+            Reply::Found(found) => Self::Found(found.clone()),
+            Reply::Length(length) => Self::Length(*length),
+            Reply::Replaced(replaced) => Self::Replaced(*replaced),
+            Reply::Swept(swept) => Self::Swept(*swept),
+            Reply::Touched(touched) => Self::Touched(*touched),
+        })
+    }
+
+    pub(crate) fn into_reply(self) -> Reply {
+        match self {
+            Self::All(items) => Reply::All(items.into_iter().map(Ok).collect()),
+            Self::Ids(items) => Reply::Ids(items.into_iter().map(Ok).collect()),
+            Self::Created(created) => Reply::Created(created),
+            Self::Done => Reply::Done,
+            Self::Found(found) => Reply::Found(found),
+            Self::Length(length) => Reply::Length(length),
+            Self::Replaced(replaced) => Reply::Replaced(replaced),
+            Self::Swept(swept) => Reply::Swept(swept),
+            Self::Touched(touched) => Reply::Touched(touched),
+        }
+    }
 }
 
 /// The reference store with a fault in one method.
@@ -159,11 +218,17 @@ impl Mutant {
     async fn answer(&self, call: Call) -> Result<Reply> {
         let faulty = call.method() == self.method;
         match self.fault.how {
+            How::Index(forgets) => self.with_index(call, forgets).await,
+            How::Counter(wrong) => self.with_counter(call, wrong).await,
+            How::Listing(wrong) => self.with_listing(call, wrong).await,
             How::Calls(work, other) => {
                 let work = if faulty { work } else { other };
                 work(self, call).await
             }
             _ if !faulty => self.right(call).await,
+            How::Index(_) | How::Counter(_) | How::Listing(_) | How::Calls(..) => {
+                self.right(call).await
+            }
             How::Call(work) => work(self, call).await,
             How::Text(change) => self.with_texts(call, change).await,
             How::Expiry(change) => self.with_expiries(call, change).await,

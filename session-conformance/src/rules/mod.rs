@@ -45,6 +45,10 @@ pub(crate) const GROUPS: &[(&str, &[Rule])] = &[
     (cells::bytes::PROPERTY.title, cells::bytes::RULES),
     (cells::ids::PROPERTY.title, cells::ids::RULES),
     (cells::ends::PROPERTY.title, cells::ends::RULES),
+    (cells::tally::PROPERTY.title, cells::tally::RULES),
+    (cells::seen::PROPERTY.title, cells::seen::RULES),
+    (cells::dropped::PROPERTY.title, cells::dropped::RULES),
+    (cells::steps::PROPERTY.title, cells::steps::RULES),
 ];
 
 /// The rows of the table of properties and methods.
@@ -52,4 +56,8 @@ pub(crate) const PROPERTIES: &[Property] = &[
     cells::bytes::PROPERTY,
     cells::ids::PROPERTY,
     cells::ends::PROPERTY,
+    cells::tally::PROPERTY,
+    cells::seen::PROPERTY,
+    cells::dropped::PROPERTY,
+    cells::steps::PROPERTY,
 ];

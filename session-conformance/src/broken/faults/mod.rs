@@ -1,9 +1,23 @@
 //! Broken behaviours, a file for each property that they break.
 
 mod bytes;
+mod dropped;
 mod ends;
 mod ids;
+mod seen;
+mod steps;
+mod tally;
 
 use super::mutant::Fault;
 
-pub(super) const FAULTS: &[&[Fault]] = &[bytes::FAULTS, ids::FAULTS, ends::FAULTS];
+pub(super) use tally::Forgets;
+
+pub(super) const FAULTS: &[&[Fault]] = &[
+    bytes::FAULTS,
+    ids::FAULTS,
+    ends::FAULTS,
+    tally::FAULTS,
+    seen::FAULTS,
+    dropped::FAULTS,
+    steps::FAULTS,
+];

@@ -2,8 +2,12 @@
 //! table of properties and methods.
 
 pub(crate) mod bytes;
+pub(crate) mod dropped;
 pub(crate) mod ends;
 pub(crate) mod ids;
+pub(crate) mod seen;
+pub(crate) mod steps;
+pub(crate) mod tally;
 
 use std::time::{Duration, SystemTime};
 
