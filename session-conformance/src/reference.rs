@@ -361,7 +361,10 @@ impl Store for Reference {
         if let Err(error) = self.trip("all") {
             return Box::pin(stream::iter([Err(error)]));
         }
-        let found = self.live().into_iter();
+        let found = match self.answer("all", self.live()) {
+            Ok(found) => found.into_iter(),
+            Err(error) => return Box::pin(stream::iter([Err(error)])),
+        };
         Box::pin(stream::iter(found.map(|(id, row)| Ok((id, row.decode()?)))))
     }
 
@@ -369,7 +372,10 @@ impl Store for Reference {
         if let Err(error) = self.trip("ids") {
             return Box::pin(stream::iter([Err(error)]));
         }
-        Box::pin(stream::iter(self.live().into_iter().map(|(id, _)| Ok(id))))
+        match self.answer("ids", self.live()) {
+            Ok(found) => Box::pin(stream::iter(found.into_iter().map(|(id, _)| Ok(id)))),
+            Err(error) => Box::pin(stream::iter([Err(error)])),
+        }
     }
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::StreamExt as _;
 use session_core::{
     Created, Record, Replaced, Result, SessionCookie, SessionId, Store as _, Swept, Touched,
 };
@@ -131,20 +131,5 @@ impl Reply {
                 | Self::Touched(Touched::Missing)
                 | Self::Found(None)
         )
-    }
-
-    /// Whether it is or has an error.
-    pub(crate) async fn whole(self) -> Result<Self> {
-        Ok(match self {
-            Self::All(items) => {
-                let items: Vec<_> = futures_util::stream::iter(items).try_collect().await?;
-                Self::All(items.into_iter().map(Ok).collect())
-            }
-            Self::Ids(items) => {
-                let items: Vec<_> = futures_util::stream::iter(items).try_collect().await?;
-                Self::Ids(items.into_iter().map(Ok).collect())
-            }
-            other => other,
-        })
     }
 }

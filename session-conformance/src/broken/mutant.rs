@@ -14,7 +14,7 @@ use session_core::{
 };
 
 use super::call::{Call, Reply};
-use super::faults::{FAULTS, Forgets};
+use super::faults::{FAULTS, Forgets, with_text};
 use super::{Broken, lock};
 use crate::options::Rerun;
 use crate::reference::{Reference, Row};
@@ -56,6 +56,8 @@ pub(crate) enum How {
     Counter(fn(i64) -> i64),
     /// `ids` goes by a list, to which the method does something else with each id that it changes.
     Listing(fn(&mut Vec<String>, &str)),
+    /// Its errors say this.
+    Says(Says),
     /// An id is of a length that is allowed if this says so.
     Limit(fn(&str) -> bool),
     /// The method does its work like this.
@@ -66,6 +68,9 @@ pub(crate) enum How {
 
 /// So long are ids only where a rule tries the limit.
 const LONG: usize = 1_000;
+
+/// What an error of a call says too much.
+pub(crate) type Says = fn(&Call) -> Option<String>;
 
 /// How a call is answered.
 pub(crate) type Work = for<'a> fn(&'a Mutant, Call) -> BoxFuture<'a, Result<Reply>>;
@@ -78,6 +83,7 @@ pub(crate) struct State {
     pub(crate) records: HashMap<SessionId, Option<Record>>,
     pub(crate) replies: HashMap<String, Kept>,
     pub(crate) waiting: Option<Call>,
+    pub(crate) calls: Vec<Call>,
     pub(crate) last: String,
     pub(crate) off: i64,
     pub(crate) flag: bool,
@@ -141,8 +147,6 @@ pub(crate) struct Mutant {
     pub(crate) method: Method,
     fault: &'static Fault,
     state: Mutex<State>,
-    /// For faults that need one that can be poisoned.
-    pub(crate) guard: Mutex<()>,
 }
 
 impl fmt::Debug for Mutant {
@@ -180,7 +184,6 @@ impl Fault {
                     method,
                     fault: self,
                     state: Mutex::default(),
-                    guard: Mutex::default(),
                 })
             };
             let first = make(reference.clone());
@@ -226,9 +229,6 @@ impl Mutant {
                 work(self, call).await
             }
             _ if !faulty => self.right(call).await,
-            How::Index(_) | How::Counter(_) | How::Listing(_) | How::Calls(..) => {
-                self.right(call).await
-            }
             How::Call(work) => work(self, call).await,
             How::Text(change) => self.with_texts(call, change).await,
             How::Expiry(change) => self.with_expiries(call, change).await,
@@ -256,6 +256,22 @@ impl Mutant {
                 Ok(reply)
             }
             How::Compare(same) => self.with_another_old(call, same).await,
+            How::Says(what) => {
+                let text = what(&call);
+                let told = |error: Error| match &text {
+                    Some(text) => with_text(&error, text.clone()),
+                    None => error,
+                };
+                Ok(match self.right(call).await.map_err(&told)? {
+                    Reply::All(items) => {
+                        Reply::All(items.into_iter().map(|item| item.map_err(&told)).collect())
+                    }
+                    Reply::Ids(items) => {
+                        Reply::Ids(items.into_iter().map(|item| item.map_err(&told)).collect())
+                    }
+                    reply => reply,
+                })
+            }
             How::Limit(takes) => {
                 let long = |id: &&SessionId| id.as_str().len() > LONG && takes(id.as_str());
                 // Under an id that the reference takes as well.

@@ -93,10 +93,7 @@ impl Hooks for Behind {
         // The other process: handles of its own, and what they have not written goes with them.
         let [store, _] = (self.open)(self.reference.clone());
         for write in writes {
-            match write {
-                Write::Set(id, record) => store.set(&id, &record).await?,
-                Write::Destroy(id) => store.destroy(&id).await?,
-            }
+            write.apply(&*store).await?;
         }
         Ok(())
     }

@@ -49,6 +49,13 @@ pub(crate) const GROUPS: &[(&str, &[Rule])] = &[
     (cells::seen::PROPERTY.title, cells::seen::RULES),
     (cells::dropped::PROPERTY.title, cells::dropped::RULES),
     (cells::steps::PROPERTY.title, cells::steps::RULES),
+    (cells::kill::PROPERTY.title, cells::kill::RULES),
+    (cells::lost::PROPERTY.title, cells::lost::RULES),
+    (cells::down::PROPERTY.title, cells::down::RULES),
+    (cells::texts::PROPERTY.title, cells::texts::RULES),
+    (cells::blocking::PROPERTY.title, cells::blocking::RULES),
+    (cells::runtimes::PROPERTY.title, cells::runtimes::RULES),
+    (cells::panics::PROPERTY.title, cells::panics::RULES),
 ];
 
 /// The rows of the table of properties and methods.
@@ -60,4 +67,11 @@ pub(crate) const PROPERTIES: &[Property] = &[
     cells::seen::PROPERTY,
     cells::dropped::PROPERTY,
     cells::steps::PROPERTY,
+    cells::kill::PROPERTY,
+    cells::lost::PROPERTY,
+    cells::down::PROPERTY,
+    cells::texts::PROPERTY,
+    cells::blocking::PROPERTY,
+    cells::runtimes::PROPERTY,
+    cells::panics::PROPERTY,
 ];

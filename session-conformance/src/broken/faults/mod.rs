@@ -4,13 +4,17 @@ mod bytes;
 mod dropped;
 mod ends;
 mod ids;
+mod outages;
 mod seen;
 mod steps;
 mod tally;
+mod texts;
+mod threads;
 
 use super::mutant::Fault;
 
 pub(super) use tally::Forgets;
+pub(super) use texts::with_text;
 
 pub(super) const FAULTS: &[&[Fault]] = &[
     bytes::FAULTS,
@@ -20,4 +24,7 @@ pub(super) const FAULTS: &[&[Fault]] = &[
     seen::FAULTS,
     dropped::FAULTS,
     steps::FAULTS,
+    outages::FAULTS,
+    texts::FAULTS,
+    threads::FAULTS,
 ];

@@ -114,19 +114,21 @@ async fn keeps_every_byte(ctx: &Context, method: Method) -> Result<(), Failure> 
 }
 
 /// A text of this size, made once in a run: that takes longer than writing it.
-fn of_size(ctx: &Context, width: Width, size: usize) -> Record {
+pub(super) fn of_size(ctx: &Context, width: Width, size: usize) -> Record {
     static MADE: Mutex<BTreeMap<(Width, usize), Record>> = Mutex::new(BTreeMap::new());
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     let make = || match width {
-        Width::One => record_of_size(ctx, size, "b-", NEVER),
+        Width::One(mark) => record_of_size(ctx, size, mark, NEVER),
         Width::Two => wide_record_of_size(ctx, size, NEVER),
     };
     made.entry((width, size)).or_insert_with(make).clone()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Width {
-    One,
+pub(super) enum Width {
+    /// Letters of one byte, with this mark among them.
+    One(&'static str),
+    /// Letters of two bytes.
     Two,
 }
 
@@ -136,10 +138,10 @@ fn sizes(ctx: &Context) -> Vec<(Width, usize)> {
     let mut sizes: Vec<_> = around
         .iter()
         .flat_map(|size| [size - 1, *size, size + 1])
-        .map(|size| (Width::One, size))
+        .map(|size| (Width::One("b-"), size))
         .collect();
     sizes.extend([1 << 16, (1 << 16) + 40, 1 << 17].map(|size| (Width::Two, size)));
-    sizes.extend([(1 << 20) + 1, 5 << 20].map(|size| (Width::One, size)));
+    sizes.extend([(1 << 20) + 1, 5 << 20].map(|size| (Width::One("b-"), size)));
     sizes.retain(|(_, size)| ctx.fitting(*size) == *size);
     sizes
 }

@@ -160,6 +160,7 @@ async fn writes_them(ctx: &Context, method: Method) -> Result<(), Failure> {
     order.extend(order.clone().into_iter().rev());
     let mut last = ctx.record_until("text", Some(ctx.late()));
     h2.set(&chain, &last).await.ok()?;
+    let lasting = last.clone();
     // A touch takes the end from a text that has one.
     let endless = match method {
         Method::Touch => until(&last, None),
@@ -178,7 +179,6 @@ async fn writes_them(ctx: &Context, method: Method) -> Result<(), Failure> {
         match method {
             Method::Create => h2.destroy(&once).await.ok()?,
             Method::Touch => {
-                let lasting = ctx.record_until("text", Some(ctx.late()));
                 h2.set(&once, &lasting).await.ok()?;
                 write(&h2, method, &once, &lasting, &endless).await?;
             }
