@@ -1,7 +1,7 @@
 //! The live check behind NOT SUPPORTED: a capability that is not declared answers `Unsupported` and
 //! changes nothing (PRE-04).
 
-use session_core::{ErrorKind, Renewal};
+use session_core::ErrorKind;
 
 use crate::Need;
 use crate::context::Context;
@@ -21,12 +21,6 @@ pub(crate) async fn verify(ctx: &Context, need: Need) -> Result<(), Failure> {
             let later = ctx.cookie(Some(ctx.now() + std::time::Duration::from_secs(7_200)));
             for id in [&kept, &unknown] {
                 unsupported(h1.touch(id, &later).await)?;
-            }
-        }
-        Need::GetAndTouch => {
-            let renewal = Renewal::new(None, ctx.now());
-            for id in [&kept, &unknown] {
-                unsupported(h1.get_and_touch(id, &renewal).await)?;
             }
         }
         Need::Length => unsupported(h1.length().await)?,

@@ -3,7 +3,7 @@
 use std::fmt::{Debug, Display};
 use std::time::SystemTime;
 
-use session_core::{Error, ErrorKind, Record, Renewed};
+use session_core::{Error, ErrorKind, Record};
 
 use crate::describe;
 use crate::failure::{Failure, ensure};
@@ -135,29 +135,6 @@ impl Answer<Option<Record>> {
         let (call, now) = (self.call.clone(), self.timing.now());
         let found = self.some(&because)?;
         same_text(&call, &found, expected, now, because)
-    }
-}
-
-impl Answer<Option<(Record, Renewed)>> {
-    /// The record alone; whatever was found must have been touched or left as `expected` says.
-    pub(crate) fn record_if(self, expected: Renewed) -> Result<Answer<Option<Record>>, Failure> {
-        let Self {
-            call,
-            timing,
-            result,
-        } = self;
-        if let Ok(Some((_, renewed))) = &result {
-            ensure(
-                *renewed == expected,
-                format_args!("`{call}` to say {expected:?}"),
-                format_args!("{renewed:?}"),
-            )?;
-        }
-        Ok(Answer {
-            call,
-            timing,
-            result: result.map(|found| found.map(|(record, _)| record)),
-        })
     }
 }
 

@@ -1,10 +1,11 @@
 //! All rules, in the order in which they are listed.
 
 use crate::rule::{Rule, Version};
-use crate::rules::GROUPS;
+use crate::rules::{self, GROUPS};
+use crate::{Method, Property};
 
 /// The version of [`CATALOGUE`].
-pub const CATALOGUE_VERSION: Version = Version::V0_1;
+pub const CATALOGUE_VERSION: Version = Version::V0_2;
 
 const COUNT: usize = {
     let mut count = 0;
@@ -35,6 +36,10 @@ static RULES: [Rule; COUNT] = {
 /// Every rule. Test names, lists, reports and the suite's own check come from this array.
 pub static CATALOGUE: &[Rule] = &RULES;
 
+/// The properties that are demanded of every method that they can hold for; their rules are in
+/// [`CATALOGUE`], too.
+pub static PROPERTIES: &[Property] = rules::PROPERTIES;
+
 /// The rule with this id (`GET-01`) or test name, whatever the case of its letters.
 #[must_use]
 pub fn rule(name: &str) -> Option<&'static Rule> {
@@ -43,7 +48,7 @@ pub fn rule(name: &str) -> Option<&'static Rule> {
         .find(|rule| rule.id.eq_ignore_ascii_case(name) || rule.test_name() == name)
 }
 
-/// The catalogue as a Markdown table, a section for each group.
+/// The catalogue as Markdown: a table for each group, and one of properties and methods.
 #[must_use]
 pub fn catalogue_markdown() -> String {
     let mut out = format!(
@@ -52,6 +57,7 @@ pub fn catalogue_markdown() -> String {
          A rule's id keeps its meaning. Level *must* binds every store, *capability* those that \
          declare what the rule needs, *should* is a warning.\n"
     );
+    table_of_properties(&mut out);
     for (title, rules) in GROUPS {
         let Some(first) = rules.first() else { continue };
         out.push_str(&format!("\n## {}: {title}\n\n", first.group()));
@@ -75,6 +81,32 @@ pub fn catalogue_markdown() -> String {
     out
 }
 
+/// Which property is demanded of which method, and why not of the others.
+fn table_of_properties(out: &mut String) {
+    out.push_str("\n## Properties and methods\n\n| property |");
+    for method in Method::EVERY {
+        out.push_str(&format!(" {method} |"));
+    }
+    out.push_str(&format!("\n|---|{}\n", "---|".repeat(Method::EVERY.len())));
+    for property in PROPERTIES {
+        out.push_str(&format!("| {} |", property.title));
+        for method in Method::EVERY {
+            let rule = property.of(method).map_or("", |rule| rule.id);
+            out.push_str(&format!(" {rule} |"));
+        }
+        out.push('\n');
+    }
+    out.push_str("\nThe empty cells:\n\n");
+    for property in PROPERTIES.iter().filter(|row| !row.without.is_empty()) {
+        let reasons: Vec<_> = property
+            .without
+            .iter()
+            .map(|(method, why)| format!("`{method}` {why}"))
+            .collect();
+        out.push_str(&format!("- {}: {}.\n", property.title, reasons.join("; ")));
+    }
+}
+
 /// Text that does not end a table's cell.
 pub(crate) fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
@@ -88,10 +120,11 @@ mod tests {
 
     #[test]
     fn every_rule_is_complete_and_has_its_own_id_and_name() {
-        let mut seen = HashSet::new();
+        let (mut seen, mut names) = (HashSet::new(), HashSet::new());
         for rule in CATALOGUE {
             assert!(seen.insert(rule.id), "{} stands twice", rule.id);
-            assert!(seen.insert(rule.name), "{} stands twice", rule.name);
+            let name = rule.test_name();
+            assert!(names.insert(name), "{} stands twice", rule.name);
             assert!(
                 rule.name
                     .bytes()
@@ -117,6 +150,17 @@ mod tests {
                 ),
                 Level::Capability => assert!(!rule.needs.is_empty(), "{} needs nothing", rule.id),
                 Level::Should => {}
+            }
+        }
+    }
+
+    #[test]
+    fn each_cell_of_a_property_is_a_rule_or_a_reason() {
+        for property in PROPERTIES {
+            for method in Method::EVERY {
+                let empty = property.without.iter().any(|(other, _)| *other == method);
+                let rule = property.of(method).is_some();
+                assert!(rule != empty, "{}: {method}", property.group);
             }
         }
     }

@@ -158,11 +158,14 @@ pub(crate) fn rerun_command(rerun: Rerun, rule: &Rule, seed: u64) -> String {
             "session_conformance::run(harness, Options::new().filter({name:?}).seed({seed}))"
         ),
         #[cfg(feature = "self-check")]
-        Rerun::Broken(store) => format!(
-            "cargo run -p session-conformance --features self-check --example broken -- \
-             {store} {} --seed {seed}",
-            rule.id
-        ),
+        Rerun::Broken(store, method) => {
+            let method = method.map_or(String::new(), |method| format!(".{method}"));
+            format!(
+                "cargo run -p session-conformance --features self-check --example broken -- \
+                 {store}{method} {} --seed {seed}",
+                rule.id
+            )
+        }
         Rerun::Suite => {
             format!("SESSION_CONFORMANCE_SEED={seed} cargo test{package} {name}")
         }

@@ -41,6 +41,7 @@ pub(crate) struct Context {
     /// What was written through handles that are closed, by namespace.
     closed: Mutex<HashMap<String, Vec<Id>>>,
     opened: AtomicU32,
+    limit: Duration,
 }
 
 impl Context {
@@ -51,6 +52,7 @@ impl Context {
         name: String,
         log: Log,
         pace: Arc<Pace>,
+        limit: Duration,
     ) -> Result<Self, NotRun> {
         let timing = Timing::new(subject.time, &subject.capabilities);
         let opening = opening(name.clone(), &timing);
@@ -70,6 +72,7 @@ impl Context {
             pace,
             closed: Mutex::default(),
             opened: AtomicU32::new(0),
+            limit,
         })
     }
 
@@ -92,6 +95,11 @@ impl Context {
     /// Whether a rule that can do more with `need` may use it.
     pub(crate) fn has(&self, need: Need) -> bool {
         need.standing(&self.subject.capabilities, &self.subject.backend) == Standing::Met
+    }
+
+    /// How long a call may take that should not take long: less than what counts as a hang.
+    pub(crate) fn patience(&self) -> Duration {
+        self.limit / 2
     }
 
     // Made-up sessions.

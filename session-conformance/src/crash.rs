@@ -44,7 +44,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
-use session_core::{Record, SessionId, Store, StoredExpiry};
+use session_core::{Record, SessionCookie, SessionId, Store, StoredExpiry};
 
 use crate::{NotRun, Write};
 
@@ -64,10 +64,17 @@ struct Orders {
 
 #[derive(Deserialize, Serialize)]
 enum Order {
-    /// The id, the JSON and the expiry, in milliseconds since 1970.
-    Set(String, String, Option<u64>),
+    Set(String, Text),
     Destroy(String),
+    Create(String, Text),
+    Replace(String, Text, Text),
+    Touch(String, Option<u64>),
+    Clear,
 }
+
+/// A record: the JSON and the expiry, in milliseconds since 1970.
+#[derive(Deserialize, Serialize)]
+struct Text(String, Option<u64>);
 
 /// This program, to be started once more to write and be killed.
 #[derive(Debug)]
@@ -113,7 +120,7 @@ impl Child {
     pub fn write(self, writes: &[Write]) -> Result<(), NotRun> {
         let mut orders = serde_json::to_vec(&Orders {
             arguments: self.arguments,
-            writes: writes.iter().map(order).collect(),
+            writes: writes.iter().map(Order::of).collect(),
         })?;
         orders.push(b'\n');
         let mut command = Command::new(std::env::current_exe()?);
@@ -191,32 +198,62 @@ fn work<S: Store>(
     let store = runtime.block_on(async {
         let store = open(orders.arguments).await?;
         for order in orders.writes {
-            match order {
-                Order::Destroy(id) => store.destroy(&SessionId::new(id)?).await?,
-                Order::Set(id, json, ends) => {
-                    let ends =
-                        ends.map(|ends| SystemTime::UNIX_EPOCH + Duration::from_millis(ends));
-                    let record = Record::decode(json, StoredExpiry::from(ends))?;
-                    store.set(&SessionId::new(id)?, &record).await?;
-                }
-            }
+            order.write()?.apply(&store).await?;
         }
         Ok::<_, NotRun>(store)
     })?;
     Ok((store, runtime))
 }
 
-fn order(write: &Write) -> Order {
-    match write {
-        Write::Destroy(id) => Order::Destroy(id.as_str().into()),
-        Write::Set(id, record) => {
-            let ends = record.expires().map(|ends| {
-                let ends = ends.duration_since(SystemTime::UNIX_EPOCH);
-                // What ended before 1970 has ended.
-                let millis = ends.unwrap_or_default().as_millis();
-                u64::try_from(millis).unwrap_or(u64::MAX)
-            });
-            Order::Set(id.as_str().into(), record.json().into(), ends)
+impl Order {
+    fn of(write: &Write) -> Self {
+        let id = |id: &SessionId| id.as_str().to_owned();
+        match write {
+            Write::Set(of, record) => Self::Set(id(of), Text::of(record)),
+            Write::Destroy(of) => Self::Destroy(id(of)),
+            Write::Create(of, record) => Self::Create(id(of), Text::of(record)),
+            Write::Replace(of, old, new) => Self::Replace(id(of), Text::of(old), Text::of(new)),
+            Write::Touch(of, cookie) => Self::Touch(id(of), cookie.expires().map(millis)),
+            Write::Clear => Self::Clear,
         }
     }
+
+    fn write(self) -> Result<Write, NotRun> {
+        let id = |id: String| SessionId::new(id);
+        Ok(match self {
+            Self::Set(of, text) => Write::Set(id(of)?, text.record()?),
+            Self::Destroy(of) => Write::Destroy(id(of)?),
+            Self::Create(of, text) => Write::Create(id(of)?, text.record()?),
+            Self::Replace(of, old, new) => Write::Replace(id(of)?, old.record()?, new.record()?),
+            Self::Touch(of, ends) => {
+                let mut cookie = SessionCookie::new();
+                cookie.set_expires(ends.map(time), SystemTime::UNIX_EPOCH);
+                Write::Touch(id(of)?, cookie)
+            }
+            Self::Clear => Write::Clear,
+        })
+    }
+}
+
+impl Text {
+    fn of(record: &Record) -> Self {
+        Self(record.json().into(), record.expires().map(millis))
+    }
+
+    fn record(self) -> Result<Record, NotRun> {
+        Ok(Record::decode(
+            self.0,
+            StoredExpiry::from(self.1.map(time)),
+        )?)
+    }
+}
+
+fn time(millis: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
+}
+
+/// Since 1970: what ended before has ended.
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }

@@ -6,8 +6,7 @@ use std::time::Instant;
 
 use futures_util::StreamExt;
 use session_core::{
-    Created, Error, Record, Renewal, Renewed, Replaced, SessionCookie, SessionId, Store,
-    StoreStream, Swept, Touched,
+    Created, Error, Record, Replaced, SessionCookie, SessionId, Store, StoreStream, Swept, Touched,
 };
 
 use crate::answer::Answer;
@@ -80,26 +79,6 @@ impl Handle {
             describe::expiry(cookie.expires(), now)
         );
         self.call(what, self.store.touch(&id.id, cookie), debug)
-            .await
-    }
-
-    pub(crate) async fn get_and_touch(
-        &self,
-        id: &Id,
-        renewal: &Renewal,
-    ) -> Answer<Option<(Record, Renewed)>> {
-        self.wrote(id);
-        let now = self.timing.now();
-        let max_age = renewal.cookie().original_max_age();
-        let max_age = max_age.map_or("none".into(), describe::duration);
-        let what = format!("get_and_touch({}, max age {max_age})", id.label);
-        let show = |found: &Option<(Record, Renewed)>| match found {
-            Some((record, renewed)) => {
-                format!("Some({}, {renewed:?})", describe::record(record, now))
-            }
-            None => "None".into(),
-        };
-        self.call(what, self.store.get_and_touch(&id.id, renewal), show)
             .await
     }
 

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use session_core::{Capabilities, Clock, Record, SessionId, Store};
+use session_core::{
+    Capabilities, Clock, Created, Error, ErrorKind, Record, Replaced, SessionCookie, SessionId,
+    Store, Touched,
+};
 
 use crate::Backend;
 
@@ -152,13 +155,46 @@ impl fmt::Debug for Namespace {
     }
 }
 
-/// A write of a process that is about to die.
+/// A write of a process that is about to die. All of them do what they are to do: nobody else
+/// writes meanwhile.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Write {
     /// [`Store::set`].
     Set(SessionId, Record),
     /// [`Store::destroy`].
     Destroy(SessionId),
+    /// [`Store::create`], where no live record is.
+    Create(SessionId, Record),
+    /// [`Store::replace`] of the first record by the second one.
+    Replace(SessionId, Record, Record),
+    /// [`Store::touch`] of a live record.
+    Touch(SessionId, SessionCookie),
+    /// [`Store::clear`].
+    Clear,
+}
+
+impl Write {
+    /// Does it: for a harness that has a process of its own to kill.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store; [`ErrorKind::Other`] if it answered that it wrote nothing.
+    pub async fn apply(&self, store: &dyn Store) -> session_core::Result<()> {
+        let done = match self {
+            Self::Set(id, record) => store.set(id, record).await.map(|()| true)?,
+            Self::Destroy(id) => store.destroy(id).await.map(|()| true)?,
+            Self::Create(id, record) => store.create(id, record).await? == Created::Created,
+            Self::Replace(id, old, new) => store.replace(id, old, new).await? == Replaced::Replaced,
+            Self::Touch(id, cookie) => store.touch(id, cookie).await? == Touched::Touched,
+            Self::Clear => store.clear().await.map(|()| true)?,
+        };
+        if done {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::Other, "a write that did nothing"))
+        }
+    }
 }
 
 /// What a harness can do with a namespace behind the store's back. Each method is declared in
@@ -221,7 +257,7 @@ pub trait Hooks: Send + Sync + 'static {
     }
 
     /// Does the writes in another process and kills it without warning as soon as the last one
-    /// has returned (DUR-02, DUR-04).
+    /// has returned (DUR-02, DUR-04, KIL-SET and the others of that group).
     async fn write_and_crash(&self, writes: Vec<Write>) -> Result<(), NotRun> {
         let _ = writes;
         not_offered("write_and_crash")

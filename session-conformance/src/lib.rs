@@ -10,10 +10,12 @@ mod describe;
 mod failure;
 mod handle;
 mod harness;
+mod method;
 mod need;
 mod options;
 mod pace;
 mod parallel;
+mod property;
 mod random;
 mod record;
 mod register;
@@ -40,11 +42,13 @@ pub mod reference;
 pub use async_trait::async_trait;
 
 pub use backend::{Backend, Offer};
-pub use catalogue::{CATALOGUE, CATALOGUE_VERSION, catalogue_markdown, rule};
+pub use catalogue::{CATALOGUE, CATALOGUE_VERSION, PROPERTIES, catalogue_markdown, rule};
 pub use cli::{main, run};
 pub use harness::{Harness, Hooks, Namespace, NotRun, Opening, Time, Write};
+pub use method::Method;
 pub use need::Need;
 pub use options::Options;
+pub use property::Property;
 #[cfg(feature = "proxy")]
 pub use proxy::Proxy;
 pub use report::{Report, RuleResult, Verdict};

@@ -45,8 +45,6 @@ macro_rules! needs {
 needs! {
     /// [`Capabilities::touch`].
     Touch "touch" capability "the store declares `touch`";
-    /// [`Capabilities::get_and_touch`].
-    GetAndTouch "get_and_touch" capability "the store declares `get_and_touch`";
     /// [`Capabilities::length`].
     Length "length" capability "the store declares `length`";
     /// [`Capabilities::clear`].
@@ -102,7 +100,6 @@ impl Need {
     pub(crate) const fn standing(self, store: &Capabilities, backend: &Backend) -> Standing {
         let declared = match self {
             Self::Touch => store.touch,
-            Self::GetAndTouch => store.get_and_touch,
             Self::Length => store.length,
             Self::Clear => store.clear,
             Self::All => store.all,

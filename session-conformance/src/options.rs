@@ -46,9 +46,9 @@ pub(crate) enum Rerun {
     Main,
     /// By a test of [`suite!`](crate::suite).
     Suite,
-    /// By the example `broken`, on the store of this name.
+    /// By the example `broken`, on the store of this name, or on this fault in a method.
     #[cfg(feature = "self-check")]
-    Broken(&'static str),
+    Broken(&'static str, Option<crate::Method>),
 }
 
 impl Options {

@@ -9,8 +9,8 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use futures_util::stream;
 use session_core::{
-    Capabilities, Clock, Created, Error, ErrorKind, Record, Renewal, Renewed, Replaced, Result,
-    SessionCookie, SessionId, Store, StoreStream, Swept, Touched,
+    Capabilities, Clock, Created, Error, ErrorKind, Record, Replaced, Result, SessionCookie,
+    SessionId, Store, StoreStream, Swept, Touched,
 };
 
 use crate::{Backend, Need};
@@ -51,16 +51,6 @@ impl Row {
     /// [`ErrorKind::Decode`] if there is none.
     pub fn decode(&self) -> Result<Record> {
         Record::decode(Arc::clone(&self.text), self.expires.into())
-    }
-
-    fn renew(&mut self, renewal: &Renewal) -> Result<(Record, Renewed)> {
-        let mut record = self.decode()?;
-        if !renewal.applies_to(&record, None) {
-            return Ok((record, Renewed::Left));
-        }
-        self.expires = renewal.end(None);
-        record.touch(renewal.cookie(), self.expires);
-        Ok((record, Renewed::Touched))
     }
 }
 
@@ -130,7 +120,6 @@ impl Reference {
     /// records of the past wait for a sweep.
     pub const CAPABILITIES: Capabilities = Capabilities::NONE
         .with_touch()
-        .with_get_and_touch()
         .with_length()
         .with_clear()
         .with_all()
@@ -333,22 +322,6 @@ impl Store for Reference {
         self.answer("touch", touched)
     }
 
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        Self::check("get_and_touch", id, None)?;
-        self.trip("get_and_touch")?;
-        let now = self.now();
-        let found = {
-            let mut rows = self.rows();
-            let row = rows.get_mut(id.as_str()).filter(|row| row.is_live(now));
-            row.map(|row| row.renew(renewal)).transpose()?
-        };
-        self.answer("get_and_touch", found)
-    }
-
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
         Self::check("create", id, Some(record))?;
         self.trip("create")?;
@@ -388,7 +361,10 @@ impl Store for Reference {
         if let Err(error) = self.trip("all") {
             return Box::pin(stream::iter([Err(error)]));
         }
-        let found = self.live().into_iter();
+        let found = match self.answer("all", self.live()) {
+            Ok(found) => found.into_iter(),
+            Err(error) => return Box::pin(stream::iter([Err(error)])),
+        };
         Box::pin(stream::iter(found.map(|(id, row)| Ok((id, row.decode()?)))))
     }
 
@@ -396,7 +372,10 @@ impl Store for Reference {
         if let Err(error) = self.trip("ids") {
             return Box::pin(stream::iter([Err(error)]));
         }
-        Box::pin(stream::iter(self.live().into_iter().map(|(id, _)| Ok(id))))
+        match self.answer("ids", self.live()) {
+            Ok(found) => Box::pin(stream::iter(found.into_iter().map(|(id, _)| Ok(id)))),
+            Err(error) => Box::pin(stream::iter([Err(error)])),
+        }
     }
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {

@@ -5,11 +5,11 @@ use std::fmt;
 use futures_util::future::BoxFuture;
 use session_core::Capabilities;
 
-use crate::Need;
 use crate::backend::Backend;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::need::Standing;
+use crate::{Method, Need};
 
 /// How much a rule weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +45,7 @@ pub struct Version {
 
 impl Version {
     pub(crate) const V0_1: Self = Self { major: 0, minor: 1 };
+    pub(crate) const V0_2: Self = Self { major: 0, minor: 2 };
 }
 
 impl fmt::Display for Version {
@@ -79,6 +80,8 @@ pub struct Rule {
     /// Whether it depends on the interleaving of threads; it states how many rounds it ran, and
     /// is INCONCLUSIVE where it never came to the point.
     pub probabilistic: bool,
+    /// The method whose part of a [`Property`](crate::Property) it is.
+    pub method: Option<Method>,
     /// The version of the catalogue that it came with.
     pub since: Version,
     pub(crate) run: Run,
@@ -99,6 +102,7 @@ impl Rule {
         hint: "",
         catches: &[],
         probabilistic: false,
+        method: None,
         since: Version::V0_1,
         run: |_| Box::pin(std::future::ready(Ok(()))),
     };
@@ -131,11 +135,12 @@ impl Rule {
         )
     }
 
-    /// Whether a store that breaks it does not conform to `catalogue`. A rule that came with a
-    /// minor version after the first warns in that version and binds from the next one.
+    /// Whether a store that breaks it does not conform to `catalogue`. From 1.0 on, a rule that
+    /// comes with a minor version warns in that version and binds from the next one; before, a
+    /// minor version may ask for more.
     #[must_use]
     pub fn binds(&self, catalogue: Version) -> bool {
-        let probation = self.since == catalogue && self.since.minor > Version::V0_1.minor;
+        let probation = self.since == catalogue && self.since.major > 0 && self.since.minor > 0;
         self.level != Level::Should && !probation
     }
 
@@ -172,12 +177,17 @@ mod tests {
     fn a_new_rule_warns_for_one_minor_version() {
         let version = |major, minor| Version { major, minor };
         let rule = Rule {
+            since: version(1, 2),
+            ..Rule::MUST
+        };
+        assert!(!rule.binds(version(1, 2)));
+        assert!(rule.binds(version(1, 3)));
+        assert!(rule.binds(version(2, 0)));
+        let before_1_0 = Rule {
             since: version(0, 2),
             ..Rule::MUST
         };
-        assert!(!rule.binds(version(0, 2)));
-        assert!(rule.binds(version(0, 3)));
-        assert!(rule.binds(version(1, 0)));
+        assert!(before_1_0.binds(version(0, 2)));
         assert!(Rule::MUST.binds(version(0, 1)));
         assert!(!Rule::SHOULD.binds(version(0, 1)));
     }

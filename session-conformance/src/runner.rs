@@ -51,6 +51,7 @@ struct Job {
     repeat: u32,
     places: Arc<Semaphore>,
     watch: Watch,
+    limit: Duration,
 }
 
 pub(crate) fn run(subject: Subject, options: &Options) -> Report {
@@ -120,6 +121,7 @@ fn run_on(
             repeat: options.repeat,
             places: Arc::clone(&places),
             watch,
+            limit: options.limit,
         };
         spawn(runtime, index, job, &sender);
     }
@@ -307,6 +309,7 @@ impl Job {
             namespace.into(),
             log.clone(),
             Arc::clone(pace),
+            self.limit,
         );
         let ctx = match AssertUnwindSafe(open).catch_unwind().await {
             Ok(Ok(ctx)) => ctx,

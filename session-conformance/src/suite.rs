@@ -48,7 +48,7 @@ pub fn check<H: Harness>(harness: H, test_name: &str) {
 /// # use session_conformance::__doc::Maps;
 /// session_conformance::suite!(
 ///     Maps,
-///     without: [hooks, touch, get_and_touch, length, clear, all, create, replace, sweep, server_ttl,
+///     without: [hooks, touch, length, clear, all, create, replace, sweep, server_ttl,
 ///         durable, max_record_bytes],
 /// );
 /// # }

@@ -95,14 +95,7 @@ impl Store for Other {
         id: &SessionId,
         renewal: &Renewal,
     ) -> Result<Option<(Record, Renewed)>> {
-        let sent = self.sent().await;
-        let found = self.reference.get_and_touch(id, renewal).await?;
-        if !matches!(found, Some((_, Renewed::Touched))) {
-            return Ok(found);
-        }
-        self.wrote(id, sent);
-        let found = self.reference.get(id).await?;
-        Ok(found.map(|record| (record, Renewed::Touched)))
+        self.reference.get_and_touch(id, renewal).await
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

@@ -5,7 +5,7 @@ use session_conformance::reference::{Reference, Row, Server};
 use session_conformance::{
     Backend, Harness, Hooks, Namespace, Need, NotRun, Opening, Options, Time, Verdict, Write, run,
 };
-use session_core::{Capabilities, Clock, SessionId, Store};
+use session_core::{Capabilities, Clock, SessionId};
 
 #[derive(Clone, Default)]
 struct Kept(Server);
@@ -27,10 +27,7 @@ impl Hooks for Writers {
 
     async fn write_and_crash(&self, writes: Vec<Write>) -> Result<(), NotRun> {
         for write in writes {
-            match write {
-                Write::Set(id, record) => self.0.set(&id, &record).await?,
-                Write::Destroy(id) => self.0.destroy(&id).await?,
-            }
+            write.apply(&self.0).await?;
         }
         Ok(())
     }

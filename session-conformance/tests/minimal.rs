@@ -4,7 +4,7 @@ use session_conformance::__doc::Maps;
 
 session_conformance::suite!(
     Maps,
-    without: [hooks, touch, get_and_touch, length, clear, all, create, replace, sweep, server_ttl, durable,
+    without: [hooks, touch, length, clear, all, create, replace, sweep, server_ttl, durable,
         max_record_bytes],
 );
 
@@ -30,7 +30,7 @@ mod unreached {
 
     session_conformance::suite!(
         Unhooked,
-        without: [touch, get_and_touch, length, clear, all, create, replace, sweep, server_ttl, durable,
+        without: [touch, length, clear, all, create, replace, sweep, server_ttl, durable,
             max_record_bytes],
         not_run: [hooks],
     );

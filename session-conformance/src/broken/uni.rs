@@ -13,7 +13,7 @@ use crate::reference::{Reference, Row};
 const fn rewrites(
     name: &'static str,
     bug: &'static str,
-    open: crate::reference::hooks::Open,
+    open: fn(Reference) -> [Arc<dyn Store>; 2],
 ) -> Broken {
     Broken {
         name,

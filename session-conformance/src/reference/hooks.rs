@@ -11,7 +11,7 @@ use super::{Reference, Row, Server};
 use crate::{Backend, Harness, Hooks, Namespace, NotRun, Opening, Time, Write};
 
 /// Makes two handles on a namespace.
-pub(crate) type Open = fn(Reference) -> [Arc<dyn Store>; 2];
+pub(crate) type Open = dyn Fn(Reference) -> [Arc<dyn Store>; 2] + Send + Sync;
 
 /// What a starting process does to the backend.
 pub(crate) type Migrate = fn(Reference) -> BoxFuture<'static, session_core::Result<()>>;
@@ -20,7 +20,9 @@ pub(crate) type Migrate = fn(Reference) -> BoxFuture<'static, session_core::Resu
 pub(crate) const SECRET: &str = "redis://:correct-horse-battery@cache.internal:6379/0";
 
 /// The reference's own handles.
-pub(crate) const PLAIN: Open = |reference| [Arc::new(reference.clone()), Arc::new(reference)];
+pub(crate) fn plain(reference: Reference) -> [Arc<dyn Store>; 2] {
+    [Arc::new(reference.clone()), Arc::new(reference)]
+}
 
 /// A migration that may run any number of times, at the same time too.
 pub(crate) const MIGRATE: Migrate = |reference| {
@@ -33,7 +35,7 @@ pub(crate) const MIGRATE: Migrate = |reference| {
 /// The hooks of a namespace.
 pub(crate) struct Behind {
     pub(crate) reference: Reference,
-    pub(crate) open: Open,
+    pub(crate) open: Arc<Open>,
     pub(crate) migrate: Migrate,
 }
 
@@ -91,10 +93,7 @@ impl Hooks for Behind {
         // The other process: handles of its own, and what they have not written goes with them.
         let [store, _] = (self.open)(self.reference.clone());
         for write in writes {
-            match write {
-                Write::Set(id, record) => store.set(&id, &record).await?,
-                Write::Destroy(id) => store.destroy(&id).await?,
-            }
+            write.apply(&*store).await?;
         }
         Ok(())
     }
@@ -145,10 +144,10 @@ impl Harness for ReferenceHarness {
 
     async fn open(&self, opening: Opening) -> Result<Namespace, NotRun> {
         let handle = self.server.open(&opening.namespace, opening.clock);
-        let [h1, h2] = PLAIN(handle.clone());
+        let [h1, h2] = plain(handle.clone());
         let hooks = Behind {
             reference: handle,
-            open: PLAIN,
+            open: Arc::new(plain),
             migrate: MIGRATE,
         };
         Ok(Namespace::shared(h1, h2)

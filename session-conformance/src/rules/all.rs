@@ -10,9 +10,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::handle::Id;
 use crate::need::Need;
-use demands::item;
-
-pub(super) use demands::{exactly, listed};
+pub(super) use demands::{exactly, item, listed};
 
 const SOME: usize = 300;
 

@@ -11,6 +11,8 @@ use crate::Rule;
 use crate::need::Need;
 
 pub(super) use demands::one_of;
+pub(super) use dropped::dies_within;
+pub(super) use runtimes::on_own_runtime;
 
 pub(crate) const RULES: &[Rule] = &[
     Rule {

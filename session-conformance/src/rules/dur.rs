@@ -142,7 +142,7 @@ async fn crash(
         .iter()
         .map(|write| match write {
             Write::Set(_, record) => format!("set {}", describe::data(record)),
-            Write::Destroy(_) => "destroy".to_owned(),
+            _ => "destroy".to_owned(),
         })
         .collect();
     ctx.remark(format!(

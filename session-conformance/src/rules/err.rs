@@ -6,7 +6,8 @@ mod texts;
 use crate::Rule;
 use crate::need::Need;
 
-pub(super) use outage::Recovery;
+pub(super) use outage::{Recovery, is_outage};
+pub(super) use texts::texts;
 
 pub(crate) const RULES: &[Rule] = &[
     Rule {

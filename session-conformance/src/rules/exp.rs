@@ -11,7 +11,6 @@ use std::time::Duration;
 use crate::Rule;
 use crate::need::Need;
 
-#[cfg(feature = "self-check")]
 pub(crate) use calendar::month_and_day;
 
 const HOUR: Duration = Duration::from_secs(3_600);

@@ -2,13 +2,13 @@
 
 mod all;
 mod cas;
+pub(crate) mod cells;
 mod clr;
 mod con;
 mod des;
 mod dur;
 mod err;
 pub(crate) mod exp;
-mod gat;
 mod get;
 mod len;
 mod obs;
@@ -20,7 +20,7 @@ mod swp;
 mod tch;
 mod uni;
 
-use crate::Rule;
+use crate::{Property, Rule};
 
 /// The groups with their titles, in the order in which they are listed.
 pub(crate) const GROUPS: &[(&str, &[Rule])] = &[
@@ -29,7 +29,6 @@ pub(crate) const GROUPS: &[(&str, &[Rule])] = &[
     ("writing", set::RULES),
     ("destroying", des::RULES),
     ("touching", tch::RULES),
-    ("reading and touching in one step", gat::RULES),
     ("counting", len::RULES),
     ("listing", all::RULES),
     ("clearing", clr::RULES),
@@ -43,4 +42,36 @@ pub(crate) const GROUPS: &[(&str, &[Rule])] = &[
     ("durability", dur::RULES),
     ("errors", err::RULES),
     ("what an operator sees", obs::RULES),
+    (cells::bytes::PROPERTY.title, cells::bytes::RULES),
+    (cells::ids::PROPERTY.title, cells::ids::RULES),
+    (cells::ends::PROPERTY.title, cells::ends::RULES),
+    (cells::tally::PROPERTY.title, cells::tally::RULES),
+    (cells::seen::PROPERTY.title, cells::seen::RULES),
+    (cells::dropped::PROPERTY.title, cells::dropped::RULES),
+    (cells::steps::PROPERTY.title, cells::steps::RULES),
+    (cells::kill::PROPERTY.title, cells::kill::RULES),
+    (cells::lost::PROPERTY.title, cells::lost::RULES),
+    (cells::down::PROPERTY.title, cells::down::RULES),
+    (cells::texts::PROPERTY.title, cells::texts::RULES),
+    (cells::blocking::PROPERTY.title, cells::blocking::RULES),
+    (cells::runtimes::PROPERTY.title, cells::runtimes::RULES),
+    (cells::panics::PROPERTY.title, cells::panics::RULES),
+];
+
+/// The rows of the table of properties and methods.
+pub(crate) const PROPERTIES: &[Property] = &[
+    cells::bytes::PROPERTY,
+    cells::ids::PROPERTY,
+    cells::ends::PROPERTY,
+    cells::tally::PROPERTY,
+    cells::seen::PROPERTY,
+    cells::dropped::PROPERTY,
+    cells::steps::PROPERTY,
+    cells::kill::PROPERTY,
+    cells::lost::PROPERTY,
+    cells::down::PROPERTY,
+    cells::texts::PROPERTY,
+    cells::blocking::PROPERTY,
+    cells::runtimes::PROPERTY,
+    cells::panics::PROPERTY,
 ];

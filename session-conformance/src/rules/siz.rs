@@ -131,7 +131,11 @@ pub(super) fn record_of_size(
 }
 
 /// The same with two bytes for each character.
-fn wide_record_of_size(ctx: &Context, bytes: usize, expires: Option<SystemTime>) -> Record {
+pub(super) fn wide_record_of_size(
+    ctx: &Context,
+    bytes: usize,
+    expires: Option<SystemTime>,
+) -> Record {
     let bare = ctx.record_of(&data(&[("fill", "")]), expires).json().len();
     let wanted = bytes.saturating_sub(bare);
     let mut fill = "é".repeat(wanted / 2);
@@ -143,7 +147,7 @@ fn wide_record_of_size(ctx: &Context, bytes: usize, expires: Option<SystemTime>)
 
 /// Sending a large record takes a server and a network their time, which would move its end where
 /// the backend counts from its arrival.
-const NEVER: Option<SystemTime> = None;
+pub(super) const NEVER: Option<SystemTime> = None;
 
 async fn comes_back(ctx: &Context, id: &Id, record: &Record) -> Result<(), Failure> {
     ctx.h1.set(id, record).await.ok()?;

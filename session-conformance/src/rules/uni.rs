@@ -195,8 +195,8 @@ const REFUSABLE: &[(&str, &str)] = &[
     ("surrogates in the wrong order", r#""\udf6a\ud83c""#),
 ];
 
-async fn every_json_value_survives(ctx: &Context) -> Result<(), Failure> {
-    let id = ctx.id("written");
+/// Every JSON value, in a record of its own.
+fn values(ctx: &Context) -> Result<Vec<(&'static str, Record)>, Failure> {
     let mut cases = Vec::new();
     for (label, value) in VALUES {
         cases.push((*label, raw(ctx, &format!(r#""value":{value},"after":1"#))?));
@@ -205,10 +205,31 @@ async fn every_json_value_survives(ctx: &Context) -> Result<(), Failure> {
         "keys of the session itself",
         raw(ctx, r#""a.b":1,"$c":2,"d e":3,"🍪":4,"é\"":5"#)?,
     ));
-    come_back(ctx, &id, &cases).await?;
+    Ok(cases)
+}
+
+/// What a backend may refuse with `Encode`.
+pub(super) fn refusable_texts(ctx: &Context) -> Result<Vec<(&'static str, Record)>, Failure> {
+    let text = |value| raw(ctx, &format!(r#""value":{value},"after":1"#));
+    REFUSABLE
+        .iter()
+        .map(|(label, value)| Ok((*label, text(value)?)))
+        .collect()
+}
+
+/// Every value and every spelling of this group, for whatever else is to keep them.
+pub(super) fn texts(ctx: &Context) -> Result<Vec<(&'static str, Record)>, Failure> {
+    let mut cases = values(ctx)?;
+    cases.extend(fields(ctx)?);
+    cases.extend(spellings(ctx)?);
+    Ok(cases)
+}
+
+async fn every_json_value_survives(ctx: &Context) -> Result<(), Failure> {
+    let id = ctx.id("written");
+    come_back(ctx, &id, &values(ctx)?).await?;
     let kept = ctx.record("kept");
-    for (label, value) in REFUSABLE {
-        let record = raw(ctx, &format!(r#""value":{value},"after":1"#))?;
+    for (label, record) in refusable_texts(ctx)? {
         ctx.h1.set(&id, &kept).await.ok()?;
         ctx.remark(format!("with {label}:"));
         let wanted = match ctx.h1.set(&id, &record).await.unless(ErrorKind::Encode)? {
@@ -224,14 +245,18 @@ async fn every_json_value_survives(ctx: &Context) -> Result<(), Failure> {
 }
 
 async fn unknown_fields_and_their_order_survive(ctx: &Context) -> Result<(), Failure> {
-    let id = ctx.id("foreign");
+    come_back(ctx, &ctx.id("foreign"), &fields(ctx)?).await
+}
+
+/// Fields that a store does not know, and their order.
+fn fields(ctx: &Context) -> Result<Vec<(&'static str, Record)>, Failure> {
     let plain = ctx.record_of(&Data::new(), far(ctx)).json().to_owned();
     let cookie = plain
         .strip_prefix(r#"{"cookie":{"#)
         .and_then(|rest| rest.strip_suffix("}}"))
         .unwrap_or_default();
     let cookie_of = |fields: &str| format!(r#"{{"cookie":{{{cookie},{fields}}},"user":"alice"}}"#);
-    let cases = [
+    Ok(vec![
         (
             "fields that nobody knows",
             raw(
@@ -261,8 +286,7 @@ async fn unknown_fields_and_their_order_survive(ctx: &Context) -> Result<(), Fai
                 r#""secure":true,"sameSite":"lax","domain":"example.com","priority":"high","partitioned":true"#,
             ))?,
         ),
-    ];
-    come_back(ctx, &id, &cases).await
+    ])
 }
 
 async fn data_is_not_taken_for_meta(ctx: &Context) -> Result<(), Failure> {
@@ -323,11 +347,15 @@ async fn empty_data_is_a_record(ctx: &Context) -> Result<(), Failure> {
 }
 
 async fn the_text_is_kept_byte_for_byte(ctx: &Context) -> Result<(), Failure> {
-    let id = ctx.id("exact");
+    come_back(ctx, &ctx.id("exact"), &spellings(ctx)?).await
+}
+
+/// Texts that say the same as others, in other bytes.
+fn spellings(ctx: &Context) -> Result<Vec<(&'static str, Record)>, Failure> {
     let plain = ctx.record_of(&Data::new(), far(ctx)).json().to_owned();
     let spaced = plain.replacen("{\"cookie\":{", "{ \"cookie\" :\n\t{ ", 1);
     let around = plain.replacen("{\"cookie\":", "{\r\n  \"cookie\" : ", 1);
-    let cases = [
+    Ok(vec![
         ("space between the tokens", decode(&spaced)?),
         ("space before the first key", decode(&around)?),
         ("space at the ends", decode(&format!(" \n{plain}\r\n "))?),
@@ -355,6 +383,5 @@ async fn the_text_is_kept_byte_for_byte(ctx: &Context) -> Result<(), Failure> {
             "spaces within arrays and objects",
             raw(ctx, "\"a\":[ 1 ,2,\t3 ] , \"b\" : { }")?,
         ),
-    ];
-    come_back(ctx, &id, &cases).await
+    ])
 }

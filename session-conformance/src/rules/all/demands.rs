@@ -86,7 +86,7 @@ pub(in crate::rules) async fn listed(
 }
 
 /// What `all` gave under `id`, as if `get` had.
-pub(super) fn item(
+pub(in crate::rules) fn item(
     handle: &Handle,
     all: &[(SessionId, Record)],
     id: &Id,

@@ -139,7 +139,7 @@ pub(super) async fn a_panicking_caller_poisons_nothing(ctx: &Context) -> Result<
 
 /// Polls a call a few times and unwinds with it still there, as a panicking task does. Nothing is
 /// printed.
-async fn dies_within<T>(polls: usize, call: impl Future<Output = T>) {
+pub(in crate::rules) async fn dies_within<T>(polls: usize, call: impl Future<Output = T>) {
     let mut call = pin!(call);
     let mut polled = 0;
     poll_fn(|context| {

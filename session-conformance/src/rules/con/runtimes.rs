@@ -16,7 +16,7 @@ use crate::need::Need;
 use crate::rules::siz::record_of_size;
 
 /// Runs `work` on a runtime of its own with one thread, which has ended when this returns.
-fn on_own_runtime<T: Send>(
+pub(in crate::rules) fn on_own_runtime<T: Send>(
     work: impl Future<Output = Result<T, Failure>> + Send,
 ) -> Result<T, Failure> {
     std::thread::scope(|scope| {

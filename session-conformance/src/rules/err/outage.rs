@@ -16,7 +16,7 @@ use crate::rules::con::one_of;
 /// How long a call may take to find out that nobody is there.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-fn is_outage(kind: ErrorKind) -> bool {
+pub(in crate::rules) fn is_outage(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Unavailable | ErrorKind::Timeout)
 }
 

@@ -178,7 +178,7 @@ async fn provoke(ctx: &Context, space: &Space) -> Result<Vec<Provoked>, Failure>
 }
 
 /// All texts of an error and of what it comes from.
-fn texts(error: &Error) -> Vec<(String, String)> {
+pub(in crate::rules) fn texts(error: &Error) -> Vec<(String, String)> {
     let mut texts = vec![
         ("its text".to_owned(), error.to_string()),
         ("its Debug".to_owned(), format!("{error:?} {error:#?}")),
