@@ -11,8 +11,8 @@ use session_conformance::{
     Backend, Harness, Hooks, Namespace, Need, NotRun, Opening, Options, Time, Verdict, run,
 };
 use session_core::{
-    Capabilities, Clock, Created, Record, Renewal, Renewed, Replaced, Result, SessionCookie,
-    SessionId, Store, StoreStream, Swept, Touched,
+    Capabilities, Clock, Created, Record, Replaced, Result, SessionCookie, SessionId, Store,
+    StoreStream, Swept, Touched,
 };
 
 /// The reference with another way to keep expiries.
@@ -88,14 +88,6 @@ impl Store for Other {
             self.wrote(id, sent);
         }
         Ok(touched)
-    }
-
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        self.reference.get_and_touch(id, renewal).await
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

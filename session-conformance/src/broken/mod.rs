@@ -32,8 +32,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use session_core::{
-    Capabilities, Created, Record, Renewal, Renewed, Replaced, Result, SessionCookie, SessionId,
-    Store, StoreStream, Swept, Touched,
+    Capabilities, Created, Record, Replaced, Result, SessionCookie, SessionId, Store, StoreStream,
+    Swept, Touched,
 };
 
 use crate::options::Rerun;
@@ -228,14 +228,6 @@ impl<T: Bend> Store for Bent<T> {
 
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
         self.0.touch(id, cookie).await
-    }
-
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        self.0.as_ref().get_and_touch(id, renewal).await
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

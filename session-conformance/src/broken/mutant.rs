@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use session_core::{
-    Capabilities, Created, Error, ErrorKind, Record, Renewal, Renewed, Replaced, Result,
-    SessionCookie, SessionId, Store, StoreStream, Swept, Touched,
+    Capabilities, Created, Error, ErrorKind, Record, Replaced, Result, SessionCookie, SessionId,
+    Store, StoreStream, Swept, Touched,
 };
 
 use super::call::{Call, Reply};
@@ -503,14 +503,6 @@ impl Store for Mutant {
             Reply::Touched(touched) => Ok(touched),
             _ => other("touch"),
         }
-    }
-
-    async fn get_and_touch(
-        &self,
-        id: &SessionId,
-        renewal: &Renewal,
-    ) -> Result<Option<(Record, Renewed)>> {
-        self.reference.get_and_touch(id, renewal).await
     }
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {

@@ -220,10 +220,8 @@ impl Store for Probe {
         self.inner.destroy(id).await
     }
 
-    /// Reads and touches are two steps here, so that each is seen.
     fn capabilities(&self) -> Capabilities {
-        let mut capabilities = self.inner.capabilities();
-        capabilities
+        self.inner.capabilities()
     }
 
     async fn length(&self) -> Result<u64> {
