@@ -39,6 +39,8 @@ pub struct Inner {
     calls: Vec<&'static str>,
     /// Every call of the method with this name fails.
     fails: Option<(&'static str, ErrorKind)>,
+    /// Calls of the method with this name never end.
+    hangs: Option<&'static str>,
     /// The next call of the method with this name is done, and its answer lost.
     loses: Option<&'static str>,
 }
@@ -84,8 +86,13 @@ impl Recorder {
         self.inner().loses = Some(call);
     }
 
+    pub fn hang(&self, call: &'static str) {
+        self.inner().hangs = Some(call);
+    }
+
     pub fn heal(&self) {
-        self.inner().fails = None;
+        let mut inner = self.inner();
+        (inner.fails, inner.hangs) = (None, None);
     }
 
     /// The texts of the sessions, without what only says where a session went.
@@ -174,6 +181,9 @@ impl Store for Recorder {
     }
 
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
+        if self.inner().hangs == Some("touch") {
+            std::future::pending::<()>().await;
+        }
         let mut inner = self.call("touch")?;
         let Some(mut record) = self.live(&inner, id) else {
             return Ok(Touched::Missing);
