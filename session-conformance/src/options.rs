@@ -19,6 +19,7 @@ use crate::Rule;
 /// | [`allow_incomplete`](Self::allow_incomplete) | what was not run makes the run incomplete |
 /// | [`repeat`](Self::repeat) | once |
 /// | [`seed`](Self::seed) | new in each run |
+/// | [`programs`](Self::programs) | as many random programs as there are seconds for |
 /// | [`limit`](Self::limit) | 20 seconds for a step of a rule, waiting for an expiry not counted |
 /// | [`jobs`](Self::jobs) | 8 rules at the same time |
 /// | [`progress`](Self::progress) | none |
@@ -31,6 +32,7 @@ pub struct Options {
     pub(crate) allow_incomplete: bool,
     pub(crate) repeat: u32,
     pub(crate) seed: Option<u64>,
+    pub(crate) programs: Option<u32>,
     pub(crate) limit: Duration,
     pub(crate) jobs: usize,
     pub(crate) progress: bool,
@@ -63,6 +65,7 @@ impl Options {
             allow_incomplete: false,
             repeat: 1,
             seed: None,
+            programs: None,
             limit: Duration::from_secs(20),
             jobs: 8,
             progress: false,
@@ -118,6 +121,13 @@ impl Options {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// How many random programs each rule of the group MOD runs, however long that takes.
+    #[must_use]
+    pub fn programs(mut self, programs: u32) -> Self {
+        self.programs = Some(programs);
         self
     }
 

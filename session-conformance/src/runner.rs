@@ -48,6 +48,7 @@ struct Job {
     absent: Option<(Need, &'static str)>,
     namespace: String,
     seed: u64,
+    programs: Option<u32>,
     repeat: u32,
     places: Arc<Semaphore>,
     watch: Watch,
@@ -117,6 +118,7 @@ fn run_on(
             absent,
             namespace: format!("{run}_{}", rule.id.to_ascii_lowercase().replace('-', "_")),
             seed,
+            programs: options.programs,
             repeat: options.repeat,
             places: Arc::clone(&places),
             watch,
@@ -143,7 +145,7 @@ fn run_on(
                     let Some(trace) = trace else { continue };
                     if let Some(result) = trace.stuck_after(options.limit) {
                         finished(index, result);
-                    } else if let Some(failure) = trace.hangs(options.limit) {
+                    } else if let Some(failure) = trace.hangs(options) {
                         trace.pace.rest();
                         finished(index, trace.result(selected[index], failure));
                     }
@@ -156,7 +158,8 @@ fn run_on(
 impl Trace {
     /// What is wrong with a rule that gets no answer, or no end of them. How long all of them take
     /// is no matter: that depends on the machine, and on what else it does.
-    fn hangs(&self, limit: Duration) -> Option<Failure> {
+    fn hangs(&self, options: &Options) -> Option<Failure> {
+        let limit = options.limit;
         let (ended, worked) = (self.log.ended(), self.pace.worked());
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         if progress.0 != ended {
@@ -173,7 +176,8 @@ impl Trace {
             ));
         }
         let limit = limit * ENDLESS;
-        (worked > limit).then(|| {
+        // So many programs as were asked for take as long as they take.
+        (worked > limit && options.programs.is_none()).then(|| {
             Failure::new(
                 format_args!("the rule to end within {}", describe::duration(limit)),
                 "it goes on and on: each step ended, and still there was another one",
@@ -309,7 +313,10 @@ impl Job {
             Arc::clone(pace),
         );
         let ctx = match AssertUnwindSafe(open).catch_unwind().await {
-            Ok(Ok(ctx)) => ctx,
+            Ok(Ok(mut ctx)) => {
+                ctx.programs = self.programs;
+                ctx
+            }
             Ok(Err(missing)) => {
                 return (RuleResult::new(self.rule, seed, Err(missing.into())), None);
             }

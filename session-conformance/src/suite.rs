@@ -27,6 +27,10 @@ pub fn check<H: Harness>(harness: H, test_name: &str) {
     if let Some(seed) = variable("SESSION_CONFORMANCE_SEED").and_then(|seed| seed.parse().ok()) {
         options = options.seed(seed);
     }
+    let programs = variable("SESSION_CONFORMANCE_PROGRAMS");
+    if let Some(programs) = programs.and_then(|programs| programs.parse().ok()) {
+        options = options.programs(programs);
+    }
     let subject = Subject::new(harness);
     let report = runner::run(subject.clone(), &options);
     if let Some(directory) = variable("SESSION_CONFORMANCE_RESULTS")
@@ -70,6 +74,7 @@ pub fn check<H: Harness>(harness: H, test_name: &str) {
 /// Rules that need something of `without` or `not_run` are ignored tests with that reason, and
 /// PRE-04 checks live that the store answers `Unsupported`. Each test runs on a tokio runtime of
 /// its own. `SESSION_CONFORMANCE_SEED=N` in the environment sets the seed,
+/// `SESSION_CONFORMANCE_PROGRAMS=N` how many random programs the rules of MOD run, and
 /// `SESSION_CONFORMANCE_STRICT=1` makes a broken *should* fail its test.
 ///
 /// If `SESSION_CONFORMANCE_RESULTS` names a directory, each rule that ran leaves a line like

@@ -151,6 +151,11 @@ macro_rules! __suite_tests {
         $crate::__suite_test!($harness, err_05_a_lost_answer_is_no_answer, [fault], $without, $not_run);
         $crate::__suite_test!($harness, obs_01_debug_of_the_store_holds_no_secrets, [], $without, $not_run);
         $crate::__suite_test!($harness, obs_02_calls_are_one_round_trip, [round_trips], $without, $not_run);
+        $crate::__suite_test!($harness, mod_01_programs_on_one_handle, [], $without, $not_run);
+        $crate::__suite_test!($harness, mod_02_programs_on_two_handles, [second_handle], $without, $not_run);
+        $crate::__suite_test!($harness, mod_03_programs_with_dropped_calls, [], $without, $not_run);
+        $crate::__suite_test!($harness, mod_04_programs_with_lost_answers, [fault], $without, $not_run);
+        $crate::__suite_test!($harness, mod_05_programs_with_reopenings, [durable], $without, $not_run);
     };
 }
 

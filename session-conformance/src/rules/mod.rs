@@ -13,6 +13,7 @@ mod get;
 mod len;
 mod obs;
 mod pre;
+mod programs;
 mod res;
 mod set;
 mod siz;
@@ -43,4 +44,5 @@ pub(crate) const GROUPS: &[(&str, &[Rule])] = &[
     ("durability", dur::RULES),
     ("errors", err::RULES),
     ("what an operator sees", obs::RULES),
+    ("programs against a model", programs::RULES),
 ];
