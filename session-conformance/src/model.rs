@@ -421,6 +421,18 @@ impl Model {
         !self.server_ttl
     }
 
+    /// How many calls are pending on the ids of this one.
+    pub(crate) fn pending(&self, call: &Call) -> usize {
+        let pending = |known: &Known| {
+            let worlds = known.worlds.iter();
+            worlds.map(|world| world.pending.len()).max().unwrap_or(0)
+        };
+        match call {
+            Call::One(id, _) => pending(&self.known[*id]),
+            _ => self.known.iter().map(pending).max().unwrap_or(0),
+        }
+    }
+
     /// Takes note that a call was made and that nobody heard its answer.
     pub(crate) fn lost(&mut self, call: &Call) {
         let mut pending = |id: usize, deed: &Deed| {

@@ -16,6 +16,7 @@ mod get;
 mod len;
 mod obs;
 mod pre;
+mod programs;
 mod res;
 mod set;
 mod siz;
@@ -88,6 +89,7 @@ impl Broken {
             dur::BROKEN,
             err::BROKEN,
             obs::BROKEN,
+            programs::BROKEN,
         ]
         .into_iter()
         .flatten()

@@ -31,7 +31,14 @@ pub(crate) const RULES: &[Rule] = &[
                    answer as a map of id to text and expiry does.",
         why: "A rule tries what its author has thought of; a store fails at what nobody has.",
         hint: HINT,
-        catches: &[],
+        catches: &[
+            "TouchWraps",
+            "TouchByPrefix",
+            "ReplaceCuts",
+            "CreateTidiesNumbers",
+            "SweepByOldIndex",
+            "ReplaceFoldsId",
+        ],
         run: |ctx| Box::pin(programs(ctx, PLAIN)),
         ..Rule::MUST
     },
@@ -43,7 +50,11 @@ pub(crate) const RULES: &[Rule] = &[
                    of one map for each namespace.",
         why: "What one process has cached, another one has changed.",
         hint: HINT,
-        catches: &[],
+        catches: &[
+            "JoinsWithoutSeparator",
+            "SkipsWhatItWrote",
+            "CacheMissesReplace",
+        ],
         run: |ctx| Box::pin(programs(ctx, TWO)),
         ..Rule::MUST
     },
@@ -55,7 +66,12 @@ pub(crate) const RULES: &[Rule] = &[
         why: "A visitor who closes the tab drops the request, and the next one comes to what it \
               left: a lock, half a write, a cache that has let go of something.",
         hint: HINT,
-        catches: &[],
+        catches: &[
+            "DroppedReplaceLocks",
+            "CreatesInSteps",
+            "CancelDestroys",
+            "CancelledTouchUnsets",
+        ],
         run: |ctx| Box::pin(programs(ctx, DROPS)),
         ..Rule::MUST
     },
@@ -67,7 +83,7 @@ pub(crate) const RULES: &[Rule] = &[
                    effect as a whole or not at all, and only once.",
         why: "A store that sends a write again by itself undoes what came in between.",
         hint: HINT,
-        catches: &[],
+        catches: &["LostGetIsNone"],
         run: |ctx| Box::pin(programs(ctx, LOSSES)),
         ..Rule::MUST
     },
@@ -79,7 +95,7 @@ pub(crate) const RULES: &[Rule] = &[
                    changes by that.",
         why: "What lives in the process alone is gone after each deployment, or comes back.",
         hint: HINT,
-        catches: &[],
+        catches: &["ReplaceStaysInProcess"],
         run: |ctx| Box::pin(programs(ctx, REOPENS)),
         ..Rule::CAPABILITY
     },
@@ -134,7 +150,7 @@ impl Program {
                 || (kind != PLAIN && ctx.has(Need::SecondHandle) && number % 2 == 0),
             ..kind
         };
-        let ids = ids::family(ctx, &mut random);
+        let ids = ids::family(ctx, kind.two_handles, &mut random);
         let mut steps = program::program(ctx, kind, ids.len(), &mut random);
         steps.extend(looks(ctx, kind, ids.len()));
         Self {

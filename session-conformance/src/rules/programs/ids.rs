@@ -79,26 +79,32 @@ const FAMILIES: &[&[&str]] = &[
     // The same sum, and the same hash of Java.
     &["Aa", "BB", "AaBB", "BBAa", "AaAa", "BBBB"],
     &["abcd", "dcba", "bacd", "acbd", "badc", "cdab"],
-    // A namespace before it, whatever joins the two.
-    &["b_c", "c", "_b_c", "_bc", "b:c", ":c"],
 ];
+
+/// With the name of a namespace before it, whatever joins the two, one is the other of a namespace
+/// whose name goes on with `_b`.
+const JOINED: &[&str] = &["c", "_bc", "b_c", "_b_c", "b:c", ":c"];
 
 /// How many bytes or letters of an id a store might look at.
 const CUTS: &[usize] = &[8, 16, 24, 31, 32, 36, 64, 127, 128, 191, 255, 256, 512];
 
 /// The ids of one program: of one family, beside two of express-session's own form.
-pub(super) fn family(ctx: &Context, random: &mut Random) -> Vec<Id> {
+pub(super) fn family(ctx: &Context, neighbour: bool, random: &mut Random) -> Vec<Id> {
     let own = random.id();
     // Two that a lookup by their first or last letters takes for one.
     let (first, last) = (format!("{}A", &own[..31]), format!("{}B", &own[..31]));
-    let mut texts: Vec<String> = match random.below(4) {
-        0 => cut(random, &own),
-        1 => cases(&own),
-        _ => {
-            let family = FAMILIES[random.below(FAMILIES.len())];
-            family.iter().copied().map(str::to_owned).collect()
-        }
+    let owned = |family: &[&str]| family.iter().copied().map(str::to_owned).collect();
+    let mut texts: Vec<String> = match random.below(16) {
+        0..=3 => cut(random, &own),
+        4..=7 => cases(&own),
+        8 | 9 if neighbour => owned(JOINED),
+        _ => owned(FAMILIES[random.below(FAMILIES.len())]),
     };
+    // Programs prefer the first ones.
+    let turn = random.below(texts.len());
+    if !neighbour {
+        texts.rotate_left(turn);
+    }
     texts.truncate(USED);
     texts.extend([first, last]);
     let limit = ctx.capabilities().max_id_bytes.unwrap_or(usize::MAX);

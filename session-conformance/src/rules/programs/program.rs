@@ -83,8 +83,6 @@ pub(super) struct Kind {
 
 /// How many steps a program has.
 const STEPS: usize = 40;
-/// How many calls of one go wrong: what is pending makes the model's worlds many.
-const FAULTS: usize = 3;
 
 /// Makes up a program for `ids` ids.
 pub(super) fn program(ctx: &Context, kind: Kind, ids: usize, random: &mut Random) -> Vec<Step> {
@@ -92,7 +90,6 @@ pub(super) fn program(ctx: &Context, kind: Kind, ids: usize, random: &mut Random
         ctx,
         manual: ctx.timing.is_manual(),
     };
-    let mut faults = 0;
     let mut steps = Vec::with_capacity(STEPS + 1);
     for at in 0..STEPS {
         // A clock that runs cannot be waited for often.
@@ -107,6 +104,13 @@ pub(super) fn program(ctx: &Context, kind: Kind, ids: usize, random: &mut Random
             steps.push(maker.pass(ids, random));
             continue;
         }
+        // The same call once more, perhaps after another one's.
+        if random.below(8) == 0
+            && let Some(step) = calls(&steps, random)
+        {
+            steps.push(step);
+            continue;
+        }
         let by = match random.below(if kind.two_handles { 8 } else { 1 }) {
             0..=3 => By::First,
             4..=6 => By::Second,
@@ -114,14 +118,22 @@ pub(super) fn program(ctx: &Context, kind: Kind, ids: usize, random: &mut Random
         };
         let what = maker.what(ids, random);
         let fault = match random.below(4) {
-            0 if faults < FAULTS && kind.losses => Some(Fault::Lost),
-            0 if faults < FAULTS && kind.drops => Some(Fault::Dropped(1 + random.below(6))),
+            0 if kind.losses => Some(Fault::Lost),
+            0 if kind.drops => Some(Fault::Dropped(1 + random.below(5))),
             _ => None,
         };
-        faults += usize::from(fault.is_some());
         steps.push(Step::Call(by, what, fault));
     }
     steps
+}
+
+/// A call that the program has made already.
+fn calls(steps: &[Step], random: &mut Random) -> Option<Step> {
+    let step = steps.get(random.below(steps.len()))?;
+    match *step {
+        Step::Call(by, what, _) => Some(Step::Call(by, what, None)),
+        _ => None,
+    }
 }
 
 struct Maker<'a> {
@@ -132,9 +144,11 @@ struct Maker<'a> {
 impl Maker<'_> {
     fn what(&self, ids: usize, random: &mut Random) -> What {
         // A few ids meet more often than many do.
-        let id = match random.below(3) {
+        let id = match random.below(4) {
             0 => random.below(ids),
-            _ => random.below(ids.min(3)),
+            2 => random.below(ids.min(2)),
+            1 => random.below(ids.min(3)),
+            _ => 0,
         };
         loop {
             let (need, what) = match random.below(30) {

@@ -19,6 +19,9 @@ use crate::space::Space;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long handles may take to find a backend that has lost an answer.
 const RECOVERY: Duration = Duration::from_secs(2);
+/// Of how many calls on an id nobody knows at the same time whether they have taken effect: each
+/// makes the worlds of the model twice as many.
+const PENDING: usize = 3;
 /// How often a sweep without a limit is called again.
 const SWEEPS: usize = 100;
 
@@ -260,6 +263,7 @@ impl<'a> Run<'a> {
         fault: Option<Fault>,
     ) -> Result<Option<Said>, Failure> {
         let handle = self.handle(by);
+        let fault = fault.filter(|_| self.side(by).model.pending(call) < PENDING);
         if fault == Some(Fault::Lost) {
             self.side(by).space.hooks.lose_next_answer().await?;
             self.ctx.remark("the next answer will be lost");
