@@ -433,6 +433,11 @@ impl Model {
         }
     }
 
+    /// Whether anything may still come of a call that nobody heard the answer of.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.pending(&Call::Clear) > 0
+    }
+
     /// Takes note that a call was made and that nobody heard its answer.
     pub(crate) fn lost(&mut self, call: &Call) {
         let mut pending = |id: usize, deed: &Deed| {

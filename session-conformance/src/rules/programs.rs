@@ -127,7 +127,7 @@ const REOPENS: Kind = Kind {
 /// How many programs a rule runs, if there is time.
 const PROGRAMS: u32 = 250;
 /// So many it runs in any case.
-const LEAST: u32 = 8;
+const LEAST: u32 = 5;
 /// How long a rule makes up new ones for a store in this process, and for one behind a connection.
 const BUDGET: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(1_500)];
 /// How long a program that fails is made shorter, and how often at most.
@@ -146,8 +146,7 @@ impl Program {
         let mut random = ctx.random(&format!("program {number}"));
         let kind = Kind {
             // Whatever a rule is about, a second handle sees more.
-            two_handles: kind.two_handles
-                || (kind != PLAIN && ctx.has(Need::SecondHandle) && number % 2 == 0),
+            two_handles: kind != PLAIN && ctx.has(Need::SecondHandle),
             ..kind
         };
         let ids = ids::family(ctx, kind.two_handles, &mut random);
@@ -196,22 +195,46 @@ async fn programs(ctx: &Context, kind: Kind) -> Result<(), Failure> {
         number < wanted && (ctx.programs.is_some() || number < LEAST || began.elapsed() < budget)
     };
     let mark = ctx.mark();
-    let mut number = 0;
+    let (mut number, mut used) = (0, None);
     while goes_on(number) {
         if ctx.timing.is_manual() {
             ctx.rewind(mark, started);
             let program = Program::new(ctx, kind, number);
             number += 1;
-            if let Err(failure) = attempt(ctx, &program).await {
-                return shrink(ctx, program, failure, mark).await;
+            let run = opened(ctx, &program, used.take()).await?;
+            match run.steps(&program.steps).await {
+                // What is in this process is opened at once.
+                Ok(run) if in_process => run.discard().await,
+                Ok(run) => used = Some(run),
+                Err(failure) => return shrink(ctx, program, failure, mark).await,
             }
         } else {
             number = batch(ctx, kind, number, &goes_on, mark).await?;
         }
     }
+    if let Some(run) = used {
+        run.discard().await;
+    }
     ctx.rewind(mark, started);
     ctx.remark(format!("{number} programs"));
     Ok(())
+}
+
+/// The namespaces of the program before, if they will do, or new ones.
+async fn opened<'a>(
+    ctx: &'a Context,
+    program: &Program,
+    used: Option<Run<'a>>,
+) -> Result<Run<'a>, Failure> {
+    let soon = ctx.ticks(1);
+    if let Some(run) = used {
+        if !run.is_of(program.kind) {
+            run.discard().await;
+        } else if let Some(run) = run.again(&program.ids, soon).await? {
+            return Ok(run);
+        }
+    }
+    Run::open(ctx, program.kind, &program.ids, soon).await
 }
 
 /// Runs one program from its beginning to its end.

@@ -17,8 +17,8 @@ use crate::space::Space;
 
 /// Longer than any answer takes on a busy machine; less than the suite waits for a step.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How long handles may take to find a backend that has lost an answer.
-const RECOVERY: Duration = Duration::from_secs(2);
+/// How long handles may take to find a backend that has lost an answer; ERR-02 is stricter.
+const RECOVERY: Duration = Duration::from_secs(10);
 /// Of how many calls on an id nobody knows at the same time whether they have taken effect: each
 /// makes the worlds of the model twice as many.
 const PENDING: usize = 3;
@@ -87,6 +87,35 @@ impl<'a> Run<'a> {
             soon,
             lossy: false,
         })
+    }
+
+    /// The same namespaces for another program, where opening them takes longer than a program
+    /// does; `None` where something may still come of the last one.
+    pub(super) async fn again(
+        mut self,
+        ids: &Arc<Vec<Id>>,
+        soon: SystemTime,
+    ) -> Result<Option<Self>, Failure> {
+        let pending = self.sides().any(|side| side.model.is_pending());
+        if pending || self.lossy {
+            self.discard().await;
+            return Ok(None);
+        }
+        let (ctx, used) = (self.ctx, Arc::clone(&self.ids));
+        for side in self.sides() {
+            let handle = side.space.h1.quiet();
+            for id in used.iter() {
+                handle.destroy(id).await.unless(ErrorKind::InvalidId)?;
+            }
+            side.model = Model::new(Arc::clone(ids), ctx.timing.clone(), ctx.capabilities());
+        }
+        let ids = Arc::clone(ids);
+        Ok(Some(Self { ids, soon, ..self }))
+    }
+
+    /// Whether there is another namespace beside its own.
+    pub(super) fn is_of(&self, kind: Kind) -> bool {
+        self.neighbour.is_some() == kind.two_handles
     }
 
     /// Removes the namespaces.
