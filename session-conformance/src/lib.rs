@@ -10,6 +10,7 @@ mod describe;
 mod failure;
 mod handle;
 mod harness;
+mod interleave;
 mod model;
 mod need;
 mod options;

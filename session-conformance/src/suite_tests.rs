@@ -156,6 +156,8 @@ macro_rules! __suite_tests {
         $crate::__suite_test!($harness, mod_03_programs_with_dropped_calls, [], $without, $not_run);
         $crate::__suite_test!($harness, mod_04_programs_with_lost_answers, [fault], $without, $not_run);
         $crate::__suite_test!($harness, mod_05_programs_with_reopenings, [durable], $without, $not_run);
+        $crate::__suite_test!($harness, par_01_every_pair_in_every_order_of_polls, [], $without, $not_run);
+        $crate::__suite_test!($harness, par_02_every_pair_at_the_same_time, [], $without, $not_run);
     };
 }
 

@@ -12,6 +12,7 @@ mod gat;
 mod get;
 mod len;
 mod obs;
+mod pairs;
 mod pre;
 mod programs;
 mod res;
@@ -45,4 +46,5 @@ pub(crate) const GROUPS: &[(&str, &[Rule])] = &[
     ("errors", err::RULES),
     ("what an operator sees", obs::RULES),
     ("programs against a model", programs::RULES),
+    ("each pair of methods at once", pairs::RULES),
 ];
