@@ -15,6 +15,7 @@ mod gat;
 mod get;
 mod len;
 mod obs;
+mod pairs;
 mod pre;
 mod programs;
 mod res;
@@ -90,6 +91,7 @@ impl Broken {
             err::BROKEN,
             obs::BROKEN,
             programs::BROKEN,
+            pairs::BROKEN,
         ]
         .into_iter()
         .flatten()

@@ -27,7 +27,12 @@ pub(crate) const RULES: &[Rule] = &[
         why: "A gap between two awaits is met once in a million requests, and then it logs in \
               again who has logged out.",
         hint: HINT,
-        catches: &[],
+        catches: &[
+            "TouchWritesBack",
+            "GetDeletesLate",
+            "SweepDeletesLate",
+            "ReplacesLate",
+        ],
         run: |ctx| Box::pin(every_order(ctx)),
         ..Rule::MUST
     },
@@ -38,7 +43,7 @@ pub(crate) const RULES: &[Rule] = &[
         sentence: "The same on two threads that start together, over and over.",
         why: "What lies between two steps of a backend no order of polls can show.",
         hint: HINT,
-        catches: &[],
+        catches: &["CreatesLate", "TouchesLate"],
         run: |ctx| Box::pin(duel::same_time(ctx)),
         ..Rule::MUST
     },
