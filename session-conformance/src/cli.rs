@@ -26,6 +26,7 @@ A filter is a part of a rule's id or test name: GET, get_01, expir.
   --repeat N           run each rule N times, with another seed each time
   --seed N             the seed of everything random
   --programs N         how many random programs the rules of MOD run, however long it takes
+  --scale              all of the records of the rules of SCL, however long it takes
   --limit SECONDS      how long a step may take before its rule counts as hanging (20)
   --jobs N             how many rules work at the same time (8)
   --format FORMAT      text, json, junit, markdown
@@ -261,6 +262,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--allow-incomplete" => options.allow_incomplete(true),
             "--repeat" => options.repeat(number(name, &value()?)?),
             "--seed" => options.seed(number(name, &value()?)?),
+            "--scale" => options.scale(true),
             "--programs" => options.programs(number(name, &value()?)?),
             "--limit" => options.limit(Duration::from_secs(number(name, &value()?)?)),
             "--jobs" | "--test-threads" => options.jobs(number(name, &value()?)?),

@@ -36,6 +36,8 @@ pub(crate) struct Context {
     seed: u64,
     /// How many programs were asked for.
     pub(crate) programs: Option<u32>,
+    /// Whether all records of the rules of scale were asked for.
+    pub(crate) scale: bool,
     name: String,
     log: Log,
     pace: Arc<Pace>,
@@ -68,6 +70,7 @@ impl Context {
             subject,
             seed,
             programs: None,
+            scale: false,
             name,
             log,
             pace,

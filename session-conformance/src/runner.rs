@@ -49,6 +49,7 @@ struct Job {
     namespace: String,
     seed: u64,
     programs: Option<u32>,
+    scale: bool,
     repeat: u32,
     places: Arc<Semaphore>,
     watch: Watch,
@@ -119,6 +120,7 @@ fn run_on(
             namespace: format!("{run}_{}", rule.id.to_ascii_lowercase().replace('-', "_")),
             seed,
             programs: options.programs,
+            scale: options.scale,
             repeat: options.repeat,
             places: Arc::clone(&places),
             watch,
@@ -176,8 +178,9 @@ impl Trace {
             ));
         }
         let limit = limit * ENDLESS;
-        // So many programs as were asked for take as long as they take.
-        (worked > limit && options.programs.is_none()).then(|| {
+        // What was asked for by number takes as long as it takes.
+        let asked = options.programs.is_some() || options.scale;
+        (worked > limit && !asked).then(|| {
             Failure::new(
                 format_args!("the rule to end within {}", describe::duration(limit)),
                 "it goes on and on: each step ended, and still there was another one",
@@ -315,6 +318,7 @@ impl Job {
         let ctx = match AssertUnwindSafe(open).catch_unwind().await {
             Ok(Ok(mut ctx)) => {
                 ctx.programs = self.programs;
+                ctx.scale = self.scale;
                 ctx
             }
             Ok(Err(missing)) => {

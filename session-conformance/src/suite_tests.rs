@@ -158,6 +158,10 @@ macro_rules! __suite_tests {
         $crate::__suite_test!($harness, mod_05_programs_with_reopenings, [durable], $without, $not_run);
         $crate::__suite_test!($harness, par_01_every_pair_in_every_order_of_polls, [], $without, $not_run);
         $crate::__suite_test!($harness, par_02_every_pair_at_the_same_time, [], $without, $not_run);
+        $crate::__suite_test!($harness, scl_01_twenty_thousand_records, [], $without, $not_run);
+        $crate::__suite_test!($harness, scl_02_sweep_of_ten_thousand, [sweep], $without, $not_run);
+        $crate::__suite_test!($harness, scl_03_streams_on_one_connection, [all], $without, $not_run);
+        $crate::__suite_test!($harness, scl_04_a_broken_stream_is_an_error, [all fault], $without, $not_run);
     };
 }
 

@@ -19,6 +19,7 @@ mod pairs;
 mod pre;
 mod programs;
 mod res;
+mod scale;
 mod set;
 mod siz;
 mod swp;
@@ -92,6 +93,7 @@ impl Broken {
             obs::BROKEN,
             programs::BROKEN,
             pairs::BROKEN,
+            scale::BROKEN,
         ]
         .into_iter()
         .flatten()

@@ -16,6 +16,7 @@ mod pairs;
 mod pre;
 mod programs;
 mod res;
+mod scale;
 mod set;
 mod siz;
 mod swp;
@@ -47,4 +48,5 @@ pub(crate) const GROUPS: &[(&str, &[Rule])] = &[
     ("what an operator sees", obs::RULES),
     ("programs against a model", programs::RULES),
     ("each pair of methods at once", pairs::RULES),
+    ("scale", scale::RULES),
 ];
