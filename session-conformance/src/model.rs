@@ -147,6 +147,8 @@ pub(crate) struct Model {
     default_ttl: Option<Duration>,
     /// The store lets its backend end records: what has ended may be gone by itself.
     server_ttl: bool,
+    /// Other calls are under way while these are.
+    racing: bool,
 }
 
 impl Model {
@@ -170,7 +172,17 @@ impl Model {
             timing,
             default_ttl: store.default_ttl,
             server_ttl: store.server_ttl,
+            racing: false,
         }
+    }
+
+    /// The same for calls that run while others do.
+    ///
+    /// A `replace` whose record goes while it runs may answer `Conflict` as well as `Missing`: the
+    /// caller reads again after the one, and finds what the other says.
+    pub(crate) fn racing(self) -> Self {
+        let racing = true;
+        Self { racing, ..self }
     }
 
     /// What may be live under an id: to write from, and to wait for.
@@ -256,13 +268,14 @@ impl Model {
         if refused && self.known[id].accepted {
             return false;
         }
+        let racing = self.racing || self.pending(&Call::One(id, Deed::Get)) > 0;
         for world in self.worlds(id, during) {
             for (answer, state) in self.outcomes(&world.state, deed, during) {
                 let kept = World {
                     state: if refused { world.state.clone() } else { state },
                     pending: world.pending.clone(),
                 };
-                if self.fits(&answer, reply) && !next.contains(&kept) {
+                if self.fits(&answer, reply, racing) && !next.contains(&kept) {
                     next.push(kept);
                 }
             }
@@ -278,7 +291,7 @@ impl Model {
         explained
     }
 
-    fn fits(&self, answer: &Answer<'_>, reply: &Reply) -> bool {
+    fn fits(&self, answer: &Answer<'_>, reply: &Reply, racing: bool) -> bool {
         match (answer, reply) {
             (Answer::Done, Reply::Done) | (_, Reply::Refused) => true,
             (Answer::Found(None), Reply::Found(None)) => true,
@@ -288,6 +301,7 @@ impl Model {
             }
             (Answer::Touched(wanted), Reply::Touched(found)) => wanted == found,
             (Answer::Created(wanted), Reply::Created(found)) => wanted == found,
+            (Answer::Replaced(Replaced::Missing), Reply::Replaced(Replaced::Conflict)) => racing,
             (Answer::Replaced(wanted), Reply::Replaced(found)) => wanted == found,
             (Answer::Listed(wanted), Reply::Listed(found)) => wanted == found,
             _ => false,

@@ -257,7 +257,7 @@ impl Scene {
             if !possible {
                 continue;
             }
-            let mut model = model.clone();
+            let mut model = model.clone().racing();
             let answers = order.map(|n| (&names[n], &calls[n], &said[n]));
             let looked = looks.iter().map(|(name, call, said)| (name, call, said));
             let mut all = answers.into_iter().chain(looked);
