@@ -270,7 +270,10 @@ impl Context {
         self.lock_spaces()
             .retain(|other| !Arc::ptr_eq(&other.hooks, &ours));
         drop((space, ours));
-        opening(name, &self.timing)
+        Opening {
+            reopened: true,
+            ..opening(name, &self.timing)
+        }
     }
 
     /// A namespace opened in a special way: another clock, fewer connections.
@@ -377,9 +380,5 @@ pub(crate) fn data(members: &[(&str, &str)]) -> Data {
 }
 
 fn opening(namespace: String, timing: &Timing) -> Opening {
-    Opening {
-        namespace,
-        clock: timing.clock.clone(),
-        connections: None,
-    }
+    Opening::new(namespace, timing.clock.clone())
 }

@@ -25,6 +25,7 @@ mod rules;
 mod runner;
 mod secret;
 mod space;
+mod stand;
 mod steps;
 mod subject;
 mod suite;
@@ -43,7 +44,7 @@ pub use async_trait::async_trait;
 
 pub use backend::{Backend, Offer};
 pub use catalogue::{CATALOGUE, CATALOGUE_VERSION, catalogue_markdown, rule};
-pub use cli::{main, run};
+pub use cli::{main, main_of, run};
 pub use harness::{Harness, Hooks, Namespace, NotRun, Opening, Time, Write};
 pub use need::Need;
 pub use options::Options;
@@ -51,6 +52,7 @@ pub use options::Options;
 pub use proxy::Proxy;
 pub use report::{Report, RuleResult, Verdict};
 pub use rule::{Level, Rule, Version};
+pub use stand::Stand;
 pub use steps::Step;
 
 #[doc(hidden)]

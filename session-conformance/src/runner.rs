@@ -17,7 +17,7 @@ use crate::report::{Report, RuleResult, Verdict};
 use crate::space::CLEANUP_LIMIT;
 use crate::steps::Log;
 use crate::subject::Subject;
-use crate::{CATALOGUE, Options, Rule, absent, describe, random};
+use crate::{CATALOGUE, NotRun, Options, Rule, absent, describe, random};
 
 /// How often a rule that did not come to the point is tried before it is INCONCLUSIVE.
 const TRIES: u64 = 3;
@@ -280,6 +280,18 @@ impl Job {
         pace.rest();
         result.steps = log.steps();
         result.took = pace.worked();
+        if let (Verdict::NotRun, false, Some(reason), Some(step)) = (
+            result.verdict,
+            result.inconclusive,
+            &mut result.reason,
+            result.steps.last(),
+        ) {
+            reason.push_str(&format!(
+                " (after step {}, `{}`)",
+                result.steps.len(),
+                step.what
+            ));
+        }
         *trace.judged.lock().unwrap_or_else(PoisonError::into_inner) =
             Some((result.clone(), Instant::now()));
         if let Some(ctx) = ctx {
@@ -321,8 +333,9 @@ impl Job {
                 ctx.scale = self.scale;
                 ctx
             }
-            Ok(Err(missing)) => {
-                return (RuleResult::new(self.rule, seed, Err(missing.into())), None);
+            Ok(Err(NotRun(why))) => {
+                let failure = Failure::NotRun(format!("opening the namespace: {why}"));
+                return (RuleResult::new(self.rule, seed, Err(failure)), None);
             }
             Err(payload) => {
                 let failure = Failure::panicked("opening the namespace", &*payload);

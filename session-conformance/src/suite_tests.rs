@@ -92,6 +92,7 @@ macro_rules! __suite_tests {
         $crate::__suite_test!($harness, swp_05_sweep_works_after_an_error, [sweep fault], $without, $not_run);
         $crate::__suite_test!($harness, swp_06_sweep_goes_by_the_stored_expiry, [sweep touch], $without, $not_run);
         $crate::__suite_test!($harness, swp_07_sweep_leaves_nothing_behind, [sweep], $without, $not_run);
+        $crate::__suite_test!($harness, swp_08_ended_records_do_not_stay, [count], $without, $not_run);
         $crate::__suite_test!($harness, res_01_replace_creates_nothing, [replace], $without, $not_run);
         $crate::__suite_test!($harness, res_02_logout_wins_over_a_slow_request, [replace], $without, $not_run);
         $crate::__suite_test!($harness, res_03_old_id_stays_gone_after_regenerate, [replace], $without, $not_run);

@@ -270,12 +270,12 @@ async fn batch(
         number += 1;
         let run = Run::open(ctx, program.kind, &program.ids, soon).await?;
         match run.steps(&program.steps[..until]).await {
-            Ok(run) => waiting.push((run, program, until)),
+            Ok(run) => waiting.push((run, program, until, ctx.steps_since(mark))),
             Err(failure) => return shrink(ctx, program, failure, mark).await.map(|()| number),
         }
     }
-    for (run, program, until) in waiting {
-        ctx.rewind(mark, ctx.now());
+    for (run, program, until, steps) in waiting {
+        ctx.put_back(mark, steps);
         match run.steps(&program.steps[until..]).await {
             Ok(run) => run.discard().await,
             Err(failure) => return shrink(ctx, program, failure, mark).await.map(|()| number),

@@ -76,7 +76,7 @@ const LEAST: usize = 1_500;
 const LONG: usize = 20;
 const LONG_BYTES: usize = 8 * 1024;
 /// How long they are written, without `--scale`, by a store here and by one behind a connection.
-const BUDGET: [Duration; 2] = [Duration::from_secs(3), Duration::from_millis(1_500)];
+const BUDGET: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(1)];
 /// How many calls are under way at the same time.
 const AT_ONCE: usize = 16;
 /// More than one page of most stores.
@@ -91,7 +91,7 @@ struct Crowd {
 
 impl Crowd {
     fn record(&self, n: usize) -> &Record {
-        if n % LONG == 0 {
+        if n.is_multiple_of(LONG) {
             &self.long
         } else {
             &self.short
