@@ -458,7 +458,11 @@ impl Model {
             let reads = matches!(deed, Deed::Get | Deed::List);
             if !reads {
                 for world in &mut self.known[id].worlds {
-                    world.pending.push(deed.clone());
+                    // Twice the same is as good as more.
+                    let same = world.pending.iter().filter(|other| *other == deed);
+                    if same.count() < 2 {
+                        world.pending.push(deed.clone());
+                    }
                 }
             }
         };

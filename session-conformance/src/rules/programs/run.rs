@@ -331,10 +331,7 @@ impl<'a> Run<'a> {
                     return Ok(Some(said));
                 }
                 Err(error) if self.lossy && is_outage(error.kind()) => {
-                    // Another attempt of the same call that may have come is no other one.
-                    if self.side(by).model.pending(call) < PENDING {
-                        self.side(by).model.lost(call);
-                    }
+                    self.side(by).model.lost(call);
                     if fault == Some(Fault::Lost) {
                         return Ok(None);
                     }
