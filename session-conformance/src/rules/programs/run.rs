@@ -179,6 +179,16 @@ impl<'a> Run<'a> {
         if by == By::Neighbour && self.neighbour.is_none() {
             return Ok(());
         }
+        let began = self.ctx.now();
+        let made = self.made(by, what, fault).await;
+        // On a clock that runs, what is pending may come while a record lives that has ended when
+        // somebody looks at it next.
+        let during = self.during(began);
+        self.side(by).model.passes(during);
+        made
+    }
+
+    async fn made(&mut self, by: By, what: What, fault: Option<Fault>) -> Result<(), Failure> {
         let call = self.call_of(by, what);
         let What::Sweep(None) = what else {
             return self.call(by, &call, fault).await.map(drop);
