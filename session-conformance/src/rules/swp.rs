@@ -1,5 +1,7 @@
 //! Sweeping.
 
+mod given_back;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -130,7 +132,7 @@ pub(crate) const RULES: &[Rule] = &[
               ever, and with it what a leak of it gives away.",
         hint: "Offer `sweep`, and say who calls it; or remove what has ended while you write.",
         catches: &["KeepsForEver"],
-        run: |ctx| Box::pin(ended_records_do_not_stay(ctx)),
+        run: |ctx| Box::pin(given_back::ended_records_do_not_stay(ctx)),
         ..Rule::SHOULD
     },
 ];
@@ -489,28 +491,4 @@ async fn sweep_leaves_nothing_behind(ctx: &Context) -> Result<(), Failure> {
         ctx.h2.get(id).await.record(&again, because)?;
     }
     Ok(())
-}
-
-async fn ended_records_do_not_stay(ctx: &Context) -> Result<(), Failure> {
-    const ENDED: usize = 50;
-    expired(ctx, ENDED).await?;
-    if ctx.has(Need::Sweep) {
-        sweep_all(ctx, 100, ENDED).await?;
-    } else {
-        // As much as a store that cleans up beside its work may need to come to it.
-        let quiet = [ctx.h1.quiet(), ctx.h2.quiet()];
-        for round in 0..4 * ENDED {
-            let id = ctx.id(&format!("visitor {}", round % ENDED));
-            quiet[round % 2].set(&id, &ctx.record("live")).await.ok()?;
-            quiet[round % 2].get(&id).await.some("it is live")?;
-            quiet[round % 2].destroy(&id).await.ok()?;
-        }
-        ctx.remark(format!("{} visits of others", 4 * ENDED));
-    }
-    let left = ctx.space.hooks.count().await?;
-    ensure(
-        left < u64::try_from(ENDED / 2).unwrap_or(u64::MAX),
-        format_args!("most of {ENDED} records that have ended to be given back"),
-        format_args!("{left} are physically there still, and nobody sweeps"),
-    )
 }
