@@ -103,12 +103,14 @@ pub(crate) const RULES: &[Rule] = &[
 
 const PLAIN: Kind = Kind {
     two_handles: false,
+    neighbour: false,
     drops: false,
     losses: false,
     reopens: false,
 };
 const TWO: Kind = Kind {
     two_handles: true,
+    neighbour: true,
     ..PLAIN
 };
 const DROPS: Kind = Kind {
@@ -127,7 +129,7 @@ const REOPENS: Kind = Kind {
 /// How many programs a rule runs, if there is time.
 const PROGRAMS: u32 = 250;
 /// So many it runs in any case.
-const LEAST: u32 = 5;
+const LEAST: u32 = 3;
 /// How long a rule makes up new ones for a store in this process, and for one behind a connection.
 const BUDGET: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(1_500)];
 /// How long a program that fails is made shorter, and how often at most.
@@ -149,7 +151,7 @@ impl Program {
             two_handles: kind != PLAIN && ctx.has(Need::SecondHandle),
             ..kind
         };
-        let ids = ids::family(ctx, kind.two_handles, &mut random);
+        let ids = ids::family(ctx, kind.neighbour, &mut random);
         let mut steps = program::program(ctx, kind, ids.len(), &mut random);
         steps.extend(looks(ctx, kind, ids.len()));
         Self {
@@ -166,7 +168,10 @@ fn looks(ctx: &Context, kind: Kind, ids: usize) -> Vec<Step> {
     let mut looks = Vec::new();
     let mut sides = vec![By::First];
     if kind.two_handles {
-        sides.extend([By::Second, By::Neighbour]);
+        sides.push(By::Second);
+    }
+    if kind.neighbour {
+        sides.push(By::Neighbour);
     }
     for by in sides {
         let mut look = |what| looks.push(Step::Call(by, what, None));

@@ -76,6 +76,8 @@ pub(super) enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
     pub(super) two_handles: bool,
+    /// And another namespace beside.
+    pub(super) neighbour: bool,
     pub(super) drops: bool,
     pub(super) losses: bool,
     pub(super) reopens: bool,
@@ -111,7 +113,13 @@ pub(super) fn program(ctx: &Context, kind: Kind, ids: usize, random: &mut Random
             steps.push(step);
             continue;
         }
-        let by = match random.below(if kind.two_handles { 8 } else { 1 }) {
+        let by = match random.below(if kind.neighbour {
+            8
+        } else if kind.two_handles {
+            7
+        } else {
+            1
+        }) {
             0..=3 => By::First,
             4..=6 => By::Second,
             _ => By::Neighbour,

@@ -71,7 +71,7 @@ impl<'a> Run<'a> {
             space: ctx.open_space("own", opening).await?,
             model: model(),
         };
-        let neighbour = match kind.two_handles {
+        let neighbour = match kind.neighbour {
             true => Some(Side {
                 name: "beside",
                 space: ctx.open_space("beside", beside).await?,
@@ -115,7 +115,7 @@ impl<'a> Run<'a> {
 
     /// Whether there is another namespace beside its own.
     pub(super) fn is_of(&self, kind: Kind) -> bool {
-        self.neighbour.is_some() == kind.two_handles
+        self.neighbour.is_some() == kind.neighbour
     }
 
     /// Removes the namespaces.
