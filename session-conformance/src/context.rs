@@ -295,6 +295,18 @@ impl Context {
         space.clean_up().await;
     }
 
+    /// Removes every namespace but the rule's own.
+    pub(crate) async fn discard_others(&self) {
+        let others = {
+            let mut spaces = self.lock_spaces();
+            let own = spaces.len().min(1);
+            spaces.split_off(own)
+        };
+        for space in others {
+            space.clean_up().await;
+        }
+    }
+
     // The report.
 
     /// The place in the steps from which [`rewind`](Self::rewind) forgets them.

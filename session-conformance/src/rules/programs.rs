@@ -316,6 +316,7 @@ async fn shrink(
             if spent() {
                 break 'shorter;
             }
+            ctx.discard_others().await;
             ctx.rewind(mark, started);
             let shorter = Program {
                 ids: Arc::clone(&program.ids),
@@ -332,7 +333,8 @@ async fn shrink(
             _ => part /= 2,
         }
     }
-    // Once more, so that its steps are the ones that are shown.
+    // Once more, so that its steps are the ones that are shown, and its namespaces what is left.
+    ctx.discard_others().await;
     ctx.rewind(mark, started);
     match attempt(ctx, &program).await {
         Err(found @ Failure::Broken(_)) => failure = found,
