@@ -395,6 +395,17 @@ mod tests {
     }
 
     #[test]
+    fn how_much_and_of_which_store() {
+        let parsed = parse_all("--programs 9 --scale --store sled").unwrap();
+        assert_eq!(parsed.options.programs, Some(9));
+        assert!(parsed.options.scale);
+        assert_eq!(parsed.stores, ["sled"]);
+        assert_eq!(worst(&[0, 2, 1]), 1);
+        assert_eq!(worst(&[0, 2]), 2);
+        assert_eq!(worst(&[0]), 0);
+    }
+
+    #[test]
     fn wrong_lines_say_what_is_wrong() {
         for (line, message) in [
             ("--seed", "--seed needs a value"),
