@@ -7,7 +7,7 @@ use crate::need::Standing;
 use crate::options::Rerun;
 use crate::report::RuleResult;
 use crate::subject::Subject;
-use crate::{CATALOGUE, Harness, Options, Report, Rule, catalogue_markdown, runner};
+use crate::{CATALOGUE, Harness, Options, Report, Rule, Stand, catalogue_markdown, runner};
 
 const HELP: &str = "\
 Holds a session store to the rules of session-conformance.
@@ -18,6 +18,7 @@ A filter is a part of a rule's id or test name: GET, get_01, expir.
 
   --exact              filters are whole names
   --skip PART          leave out rules whose name contains PART
+  --store PART         of several stores, those whose name contains PART
   --list               list the rules that the filters select instead of running them
   --ignored            only those that cannot run on this store or here
   --include-ignored    as without it: what cannot run says so
@@ -25,6 +26,8 @@ A filter is a part of a rule's id or test name: GET, get_01, expir.
   --allow-incomplete   what was not run does not make the run fail
   --repeat N           run each rule N times, with another seed each time
   --seed N             the seed of everything random
+  --programs N         how many random programs the rules of MOD run, however long it takes
+  --scale              all of the records of the rules of SCL, however long it takes
   --limit SECONDS      how long a step may take before its rule counts as hanging (20)
   --jobs N             how many rules work at the same time (8)
   --format FORMAT      text, json, junit, markdown
@@ -55,6 +58,8 @@ struct Arguments {
     list: bool,
     ignored: bool,
     help: bool,
+    /// Parts of the names of the stores to run.
+    stores: Vec<String>,
 }
 
 /// The `main` of a test target with `harness = false`.
@@ -68,8 +73,24 @@ struct Arguments {
 ///
 /// `cargo test --test conformance -- --help` lists the options. The target also speaks as much of
 /// libtest's command line as `cargo nextest` uses; rules that cannot run are ignored tests there.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line")]
 pub fn main<H: Harness>(harness: H) -> ExitCode {
+    main_of([Stand::of(harness)])
+}
+
+/// The same for several stores, one after the other; `--store` selects some of them. The exit
+/// status is the worst: a failure, then an incomplete run.
+///
+/// ```no_run
+/// # use session_conformance::{Stand, __doc::Maps};
+/// fn main() -> std::process::ExitCode {
+///     session_conformance::main_of([Stand::of(Maps), Stand::of(Maps)])
+/// }
+/// ```
+///
+/// A list of several stores names a rule once for each of them; whoever runs one rule of one store
+/// says so by `--store`.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line")]
+pub fn main_of(stands: impl IntoIterator<Item = Stand>) -> ExitCode {
     let arguments = match parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(message) => {
@@ -81,17 +102,51 @@ pub fn main<H: Harness>(harness: H) -> ExitCode {
         println!("{HELP}");
         return ExitCode::SUCCESS;
     }
-    let subject = Subject::new(harness);
-    if arguments.list {
-        print!("{}", list(&subject, &arguments));
-        return ExitCode::SUCCESS;
+    let wanted = |name: &str| {
+        let name = name.to_lowercase();
+        let mut parts = arguments.stores.iter();
+        arguments.stores.is_empty() || parts.any(|part| name.contains(&part.to_lowercase()))
+    };
+    let stands: Vec<_> = stands
+        .into_iter()
+        .filter(|stand| wanted(stand.name()))
+        .collect();
+    if stands.is_empty() {
+        eprintln!("no store has such a name");
+        return ExitCode::from(USAGE);
     }
-    let mut options = arguments.options;
+    let mut codes = Vec::new();
+    for Stand(subject) in stands {
+        if arguments.list {
+            print!("{}", list(&subject, &arguments));
+            continue;
+        }
+        let report = runner::run(subject.clone(), &selected(&subject, &arguments));
+        match arguments.format {
+            Format::Text | Format::Terse => print!("{}", report.to_text()),
+            Format::Json => println!("{}", report.to_json()),
+            Format::Junit => print!("{}", report.to_junit()),
+            Format::Markdown => print!("{}", report.to_markdown()),
+        }
+        codes.push(report.exit_code());
+    }
+    ExitCode::from(worst(&codes))
+}
+
+/// A failure is worse than an incomplete run.
+fn worst(codes: &[u8]) -> u8 {
+    let mut known = [1, 2].into_iter();
+    known.find(|code| codes.contains(code)).unwrap_or(0)
+}
+
+/// What is to run of one store.
+fn selected(subject: &Subject, arguments: &Arguments) -> Options {
+    let mut options = arguments.options.clone();
     if arguments.ignored {
         // What is ignored cannot run: select it, and let it say so.
         let ignored = CATALOGUE
             .iter()
-            .filter(|rule| options.selects(rule) && is_ignored(&subject, rule));
+            .filter(|rule| options.selects(rule) && is_ignored(subject, rule));
         let names: Vec<_> = ignored.map(Rule::test_name).collect();
         options.filters = if names.is_empty() {
             vec!["-".into()]
@@ -101,14 +156,7 @@ pub fn main<H: Harness>(harness: H) -> ExitCode {
         options.exact = true;
         options.skips.clear();
     }
-    let report = runner::run(subject, &options);
-    match arguments.format {
-        Format::Text | Format::Terse => print!("{}", report.to_text()),
-        Format::Json => println!("{}", report.to_json()),
-        Format::Junit => print!("{}", report.to_junit()),
-        Format::Markdown => print!("{}", report.to_markdown()),
-    }
-    ExitCode::from(report.exit_code())
+    options
 }
 
 /// Runs the rules that `options` select against a store.
@@ -175,11 +223,15 @@ pub(crate) fn rerun_command(rerun: Rerun, rule: &Rule, seed: u64) -> String {
             // Cargo puts a hash behind the name of a test target.
             let target = stem.rsplit_once('-').map_or(&*stem, |(target, _)| target);
             let folder = binary.parent().and_then(std::path::Path::file_name);
-            let cargo = match folder.is_some_and(|folder| folder == "examples") {
-                true => format!("cargo run{package} --example {stem}"),
-                false => format!("cargo test{package} --test {target}"),
+            let cargo = match folder.and_then(std::ffi::OsStr::to_str) {
+                Some("examples") => format!("cargo run{package} --example {stem} --"),
+                Some("deps") => format!("cargo test{package} --test {target} --"),
+                // A binary of its own, wherever it lies.
+                _ => std::env::args()
+                    .next()
+                    .unwrap_or_else(|| stem.clone().into_owned()),
             };
-            format!("{cargo} -- {name} --exact --seed {seed}")
+            format!("{cargo} {name} --exact --seed {seed}")
         }
     }
 }
@@ -241,6 +293,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Arguments, String> {
         list: false,
         ignored: false,
         help: false,
+        stores: Vec::new(),
     };
     let mut arguments = arguments.peekable();
     while let Some(argument) = arguments.next() {
@@ -263,9 +316,15 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--allow-incomplete" => options.allow_incomplete(true),
             "--repeat" => options.repeat(number(name, &value()?)?),
             "--seed" => options.seed(number(name, &value()?)?),
+            "--scale" => options.scale(true),
+            "--programs" => options.programs(number(name, &value()?)?),
             "--limit" => options.limit(Duration::from_secs(number(name, &value()?)?)),
             "--jobs" | "--test-threads" => options.jobs(number(name, &value()?)?),
             "--quiet" | "-q" => options.progress(false),
+            "--store" => {
+                parsed.stores.push(value()?);
+                options
+            }
             "--format" => {
                 parsed.format = format(&value()?)?;
                 options
@@ -336,6 +395,17 @@ mod tests {
             assert_eq!(parsed.options.filters, ["GET"]);
             assert!(!parsed.options.progress);
         }
+    }
+
+    #[test]
+    fn how_much_and_of_which_store() {
+        let parsed = parse_all("--programs 9 --scale --store sled").unwrap();
+        assert_eq!(parsed.options.programs, Some(9));
+        assert!(parsed.options.scale);
+        assert_eq!(parsed.stores, ["sled"]);
+        assert_eq!(worst(&[0, 2, 1]), 1);
+        assert_eq!(worst(&[0, 2]), 2);
+        assert_eq!(worst(&[0]), 0);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::need::{Need, Standing};
 use crate::pace::Pace;
 use crate::random::Random;
 use crate::space::Space;
-use crate::steps::Log;
+use crate::steps::{Log, Step};
 use crate::subject::Subject;
 use crate::timing::Timing;
 use crate::{Backend, NotRun, Rule};
@@ -34,6 +34,10 @@ pub(crate) struct Context {
     rule: &'static Rule,
     subject: Arc<Subject>,
     seed: u64,
+    /// How many programs were asked for.
+    pub(crate) programs: Option<u32>,
+    /// Whether all records of the rules of scale were asked for.
+    pub(crate) scale: bool,
     name: String,
     log: Log,
     pace: Arc<Pace>,
@@ -67,6 +71,8 @@ impl Context {
             rule,
             subject,
             seed,
+            programs: None,
+            scale: false,
             name,
             log,
             pace,
@@ -269,10 +275,13 @@ impl Context {
             .entry(name.clone())
             .or_default()
             .extend(space.take_used());
-        let mut spaces = self.spaces.lock().unwrap_or_else(PoisonError::into_inner);
-        spaces.retain(|other| !Arc::ptr_eq(&other.hooks, &ours));
+        self.lock_spaces()
+            .retain(|other| !Arc::ptr_eq(&other.hooks, &ours));
         drop((space, ours));
-        opening(name, &self.timing)
+        Opening {
+            reopened: true,
+            ..opening(name, &self.timing)
+        }
     }
 
     /// A namespace opened in a special way: another clock, fewer connections.
@@ -282,14 +291,52 @@ impl Context {
         let used = self.lock_closed().remove(&opening.namespace);
         let space = Space::open(&self.subject, opening, &prefix, &self.timing, &self.log).await?;
         used.iter().flatten().for_each(|id| space.h1.wrote(id));
-        self.spaces
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(space.clone());
+        self.lock_spaces().push(space.clone());
         Ok(space)
     }
 
+    /// Removes a namespace that is not needed any more, as [`clean_up`](Self::clean_up) would.
+    pub(crate) async fn discard(&self, space: Space) {
+        let ours = Arc::clone(&space.hooks);
+        self.lock_spaces()
+            .retain(|other| !Arc::ptr_eq(&other.hooks, &ours));
+        space.clean_up().await;
+    }
+
+    /// Removes every namespace but the rule's own.
+    pub(crate) async fn discard_others(&self) {
+        let others = {
+            let mut spaces = self.lock_spaces();
+            let own = spaces.len().min(1);
+            spaces.split_off(own)
+        };
+        for space in others {
+            space.clean_up().await;
+        }
+    }
+
     // The report.
+
+    /// The place in the steps from which [`rewind`](Self::rewind) forgets them.
+    pub(crate) fn mark(&self) -> usize {
+        self.log.steps().len()
+    }
+
+    /// Forgets the steps since `mark`, and puts a manual clock back to `moment`.
+    pub(crate) fn rewind(&self, mark: usize, moment: SystemTime) {
+        self.log.replace_since(mark, Vec::new());
+        if self.timing.is_manual() {
+            self.timing.clock.set(moment);
+        }
+    }
+
+    pub(crate) fn steps_since(&self, mark: usize) -> Vec<Step> {
+        self.log.steps().split_off(mark)
+    }
+
+    pub(crate) fn put_back(&self, mark: usize, steps: Vec<Step>) {
+        self.log.replace_since(mark, steps);
+    }
 
     /// What a call costs, in the middle of three. An answer to what the store asked earlier, and
     /// that nobody waited for, may come late and count once; what counts twice is the call's own.
@@ -333,8 +380,12 @@ impl Context {
         self.closed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn lock_spaces(&self) -> MutexGuard<'_, Vec<Space>> {
+        self.spaces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn take_spaces(&self) -> Vec<Space> {
-        std::mem::take(&mut *self.spaces.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.lock_spaces())
     }
 }
 
@@ -349,9 +400,5 @@ pub(crate) fn data(members: &[(&str, &str)]) -> Data {
 }
 
 fn opening(namespace: String, timing: &Timing) -> Opening {
-    Opening {
-        namespace,
-        clock: timing.clock.clone(),
-        connections: None,
-    }
+    Opening::new(namespace, timing.clock.clone())
 }

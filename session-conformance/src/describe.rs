@@ -63,6 +63,18 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// An error with its sources, as far as they say more than it does.
 pub(crate) fn error(error: &Error) -> String {
-    format!("Err({:?}: {error})", error.kind())
+    let mut text = format!("Err({:?}: {error}", error.kind());
+    let mut source = std::error::Error::source(error);
+    // A chain that goes round is one of ERR-04's failures.
+    for _ in 0..8 {
+        let Some(cause) = source else { break };
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(&format!(": {cause_text}"));
+        }
+        source = cause.source();
+    }
+    text + ")"
 }

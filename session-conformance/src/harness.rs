@@ -96,6 +96,30 @@ pub struct Opening {
     pub clock: Clock,
     /// If set, the number of connections that each handle's pool is to have.
     pub connections: Option<u32>,
+    /// Whether all handles of this namespace were closed before, and what is in it must be there
+    /// still. Where it is `false` and the name is known, further handles are opened beside others.
+    pub reopened: bool,
+}
+
+impl Opening {
+    /// A fresh namespace of this name, for a test of one's own.
+    ///
+    /// ```
+    /// use session_conformance::Opening;
+    /// use session_core::Clock;
+    ///
+    /// let opening = Opening::new("one_of_mine", Clock::system());
+    /// assert!(!opening.reopened && opening.connections.is_none());
+    /// ```
+    #[must_use]
+    pub fn new(namespace: impl Into<String>, clock: Clock) -> Self {
+        Self {
+            namespace: namespace.into(),
+            clock,
+            connections: None,
+            reopened: false,
+        }
+    }
 }
 
 /// An opened namespace: two handles, and the hooks that the harness offers.

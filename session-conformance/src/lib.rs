@@ -10,7 +10,10 @@ mod describe;
 mod failure;
 mod handle;
 mod harness;
+mod interleave;
 mod method;
+mod model;
+
 mod need;
 mod options;
 mod pace;
@@ -25,6 +28,7 @@ mod rules;
 mod runner;
 mod secret;
 mod space;
+mod stand;
 mod steps;
 mod subject;
 mod suite;
@@ -43,7 +47,7 @@ pub use async_trait::async_trait;
 
 pub use backend::{Backend, Offer};
 pub use catalogue::{CATALOGUE, CATALOGUE_VERSION, PROPERTIES, catalogue_markdown, rule};
-pub use cli::{main, run};
+pub use cli::{main, main_of, run};
 pub use harness::{Harness, Hooks, Namespace, NotRun, Opening, Time, Write};
 pub use method::Method;
 pub use need::Need;
@@ -53,6 +57,7 @@ pub use property::Property;
 pub use proxy::Proxy;
 pub use report::{Report, RuleResult, Verdict};
 pub use rule::{Level, Rule, Version};
+pub use stand::Stand;
 pub use steps::Step;
 
 #[doc(hidden)]

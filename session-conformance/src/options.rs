@@ -19,6 +19,8 @@ use crate::Rule;
 /// | [`allow_incomplete`](Self::allow_incomplete) | what was not run makes the run incomplete |
 /// | [`repeat`](Self::repeat) | once |
 /// | [`seed`](Self::seed) | new in each run |
+/// | [`programs`](Self::programs) | as many random programs as there is time for |
+/// | [`scale`](Self::scale) | as many records as there is time for |
 /// | [`limit`](Self::limit) | 20 seconds for a step of a rule, waiting for an expiry not counted |
 /// | [`jobs`](Self::jobs) | 8 rules at the same time |
 /// | [`progress`](Self::progress) | none |
@@ -31,6 +33,8 @@ pub struct Options {
     pub(crate) allow_incomplete: bool,
     pub(crate) repeat: u32,
     pub(crate) seed: Option<u64>,
+    pub(crate) programs: Option<u32>,
+    pub(crate) scale: bool,
     pub(crate) limit: Duration,
     pub(crate) jobs: usize,
     pub(crate) progress: bool,
@@ -63,6 +67,8 @@ impl Options {
             allow_incomplete: false,
             repeat: 1,
             seed: None,
+            programs: None,
+            scale: false,
             limit: Duration::from_secs(20),
             jobs: 8,
             progress: false,
@@ -118,6 +124,20 @@ impl Options {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// How many random programs each rule of the group MOD runs, however long that takes.
+    #[must_use]
+    pub fn programs(mut self, programs: u32) -> Self {
+        self.programs = Some(programs);
+        self
+    }
+
+    /// Whether the rules of the group SCL write all of their records, however long that takes.
+    #[must_use]
+    pub fn scale(mut self, scale: bool) -> Self {
+        self.scale = scale;
         self
     }
 

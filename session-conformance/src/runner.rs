@@ -17,7 +17,7 @@ use crate::report::{Report, RuleResult, Verdict};
 use crate::space::CLEANUP_LIMIT;
 use crate::steps::Log;
 use crate::subject::Subject;
-use crate::{CATALOGUE, Options, Rule, absent, describe, random};
+use crate::{CATALOGUE, NotRun, Options, Rule, absent, describe, random};
 
 /// How often a rule that did not come to the point is tried before it is INCONCLUSIVE.
 const TRIES: u64 = 3;
@@ -48,6 +48,8 @@ struct Job {
     absent: Option<(Need, &'static str)>,
     namespace: String,
     seed: u64,
+    programs: Option<u32>,
+    scale: bool,
     repeat: u32,
     places: Arc<Semaphore>,
     watch: Watch,
@@ -118,6 +120,8 @@ fn run_on(
             absent,
             namespace: format!("{run}_{}", rule.id.to_ascii_lowercase().replace('-', "_")),
             seed,
+            programs: options.programs,
+            scale: options.scale,
             repeat: options.repeat,
             places: Arc::clone(&places),
             watch,
@@ -145,7 +149,7 @@ fn run_on(
                     let Some(trace) = trace else { continue };
                     if let Some(result) = trace.stuck_after(options.limit) {
                         finished(index, result);
-                    } else if let Some(failure) = trace.hangs(options.limit) {
+                    } else if let Some(failure) = trace.hangs(options) {
                         trace.pace.rest();
                         finished(index, trace.result(selected[index], failure));
                     }
@@ -158,7 +162,8 @@ fn run_on(
 impl Trace {
     /// What is wrong with a rule that gets no answer, or no end of them. How long all of them take
     /// is no matter: that depends on the machine, and on what else it does.
-    fn hangs(&self, limit: Duration) -> Option<Failure> {
+    fn hangs(&self, options: &Options) -> Option<Failure> {
+        let limit = options.limit;
         let (ended, worked) = (self.log.ended(), self.pace.worked());
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         if progress.0 != ended {
@@ -175,7 +180,9 @@ impl Trace {
             ));
         }
         let limit = limit * ENDLESS;
-        (worked > limit).then(|| {
+        // What was asked for by number takes as long as it takes.
+        let asked = options.programs.is_some() || options.scale;
+        (worked > limit && !asked).then(|| {
             Failure::new(
                 format_args!("the rule to end within {}", describe::duration(limit)),
                 "it goes on and on: each step ended, and still there was another one",
@@ -275,6 +282,18 @@ impl Job {
         pace.rest();
         result.steps = log.steps();
         result.took = pace.worked();
+        if let (Verdict::NotRun, false, Some(reason), Some(step)) = (
+            result.verdict,
+            result.inconclusive,
+            &mut result.reason,
+            result.steps.last(),
+        ) {
+            reason.push_str(&format!(
+                " (after step {}, `{}`)",
+                result.steps.len(),
+                step.what
+            ));
+        }
         *trace.judged.lock().unwrap_or_else(PoisonError::into_inner) =
             Some((result.clone(), Instant::now()));
         if let Some(ctx) = ctx {
@@ -312,9 +331,14 @@ impl Job {
             self.limit,
         );
         let ctx = match AssertUnwindSafe(open).catch_unwind().await {
-            Ok(Ok(ctx)) => ctx,
-            Ok(Err(missing)) => {
-                return (RuleResult::new(self.rule, seed, Err(missing.into())), None);
+            Ok(Ok(mut ctx)) => {
+                ctx.programs = self.programs;
+                ctx.scale = self.scale;
+                ctx
+            }
+            Ok(Err(NotRun(why))) => {
+                let failure = Failure::NotRun(format!("opening the namespace: {why}"));
+                return (RuleResult::new(self.rule, seed, Err(failure)), None);
             }
             Err(payload) => {
                 let failure = Failure::panicked("opening the namespace", &*payload);

@@ -74,6 +74,14 @@ impl Log {
         self.ended.load(Ordering::Relaxed)
     }
 
+    /// Puts `steps` in the place of all after the first `mark`.
+    pub(crate) fn replace_since(&self, mark: usize, steps: Vec<Step>) {
+        self.ended.fetch_add(1, Ordering::Relaxed);
+        let mut known = self.lock();
+        known.truncate(mark);
+        known.extend(steps);
+    }
+
     pub(crate) fn steps(&self) -> Vec<Step> {
         self.lock().clone()
     }

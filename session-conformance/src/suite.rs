@@ -27,6 +27,12 @@ pub fn check<H: Harness>(harness: H, test_name: &str) {
     if let Some(seed) = variable("SESSION_CONFORMANCE_SEED").and_then(|seed| seed.parse().ok()) {
         options = options.seed(seed);
     }
+    let programs = variable("SESSION_CONFORMANCE_PROGRAMS");
+    if let Some(programs) = programs.and_then(|programs| programs.parse().ok()) {
+        options = options.programs(programs);
+    }
+    options =
+        options.scale(variable("SESSION_CONFORMANCE_SCALE").is_some_and(|value| value != "0"));
     let subject = Subject::new(harness);
     let report = runner::run(subject.clone(), &options);
     if let Some(directory) = variable("SESSION_CONFORMANCE_RESULTS")
@@ -70,6 +76,8 @@ pub fn check<H: Harness>(harness: H, test_name: &str) {
 /// Rules that need something of `without` or `not_run` are ignored tests with that reason, and
 /// PRE-04 checks live that the store answers `Unsupported`. Each test runs on a tokio runtime of
 /// its own. `SESSION_CONFORMANCE_SEED=N` in the environment sets the seed,
+/// `SESSION_CONFORMANCE_PROGRAMS=N` how many random programs the rules of MOD run,
+/// `SESSION_CONFORMANCE_SCALE=1` lets the rules of SCL write all of their records, and
 /// `SESSION_CONFORMANCE_STRICT=1` makes a broken *should* fail its test.
 ///
 /// If `SESSION_CONFORMANCE_RESULTS` names a directory, each rule that ran leaves a line like

@@ -85,6 +85,7 @@ macro_rules! __suite_tests {
         $crate::__suite_test!($harness, swp_05_sweep_works_after_an_error, [sweep fault], $without, $not_run);
         $crate::__suite_test!($harness, swp_06_sweep_goes_by_the_stored_expiry, [sweep touch], $without, $not_run);
         $crate::__suite_test!($harness, swp_07_sweep_leaves_nothing_behind, [sweep], $without, $not_run);
+        $crate::__suite_test!($harness, swp_08_ended_records_do_not_stay, [count], $without, $not_run);
         $crate::__suite_test!($harness, res_01_replace_creates_nothing, [replace], $without, $not_run);
         $crate::__suite_test!($harness, res_02_logout_wins_over_a_slow_request, [replace], $without, $not_run);
         $crate::__suite_test!($harness, res_03_old_id_stays_gone_after_regenerate, [replace], $without, $not_run);
@@ -281,6 +282,17 @@ macro_rules! __suite_tests {
         $crate::__suite_test!($harness, pan_set_survives_a_panic, [], $without, $not_run);
         $crate::__suite_test!($harness, pan_sweep_survives_a_panic, [sweep], $without, $not_run);
         $crate::__suite_test!($harness, pan_touch_survives_a_panic, [touch], $without, $not_run);
+        $crate::__suite_test!($harness, mod_01_programs_on_one_handle, [], $without, $not_run);
+        $crate::__suite_test!($harness, mod_02_programs_on_two_handles, [second_handle], $without, $not_run);
+        $crate::__suite_test!($harness, mod_03_programs_with_dropped_calls, [], $without, $not_run);
+        $crate::__suite_test!($harness, mod_04_programs_with_lost_answers, [fault], $without, $not_run);
+        $crate::__suite_test!($harness, mod_05_programs_with_reopenings, [durable], $without, $not_run);
+        $crate::__suite_test!($harness, par_01_every_pair_in_every_order_of_polls, [], $without, $not_run);
+        $crate::__suite_test!($harness, par_02_every_pair_at_the_same_time, [], $without, $not_run);
+        $crate::__suite_test!($harness, scl_01_twenty_thousand_records, [], $without, $not_run);
+        $crate::__suite_test!($harness, scl_02_sweep_of_ten_thousand, [sweep], $without, $not_run);
+        $crate::__suite_test!($harness, scl_03_streams_on_one_connection, [all], $without, $not_run);
+        $crate::__suite_test!($harness, scl_04_a_broken_stream_is_an_error, [all fault], $without, $not_run);
     };
 }
 

@@ -19,6 +19,9 @@ fn options(rule: &Rule, seed: u64) -> Options {
         .filter(rule.id)
         .exact(true)
         .seed(seed)
+        // However busy the machine is.
+        .programs(250)
+        .scale(true)
         // Megabytes take their time in a debug build; a store that hangs is waited for in vain.
         .limit(Duration::from_secs(if rule.group() == "SIZ" {
             20

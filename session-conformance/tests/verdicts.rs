@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use session_conformance::__doc::{MapStore, Maps};
 use session_conformance::{
     Backend, CATALOGUE, CATALOGUE_VERSION, Harness, Hooks, Namespace, Need, NotRun, Opening,
-    Options, Report, Time, Verdict, run,
+    Options, Report, Stand, Time, Verdict, run,
 };
 use session_core::{Capabilities, Record, Result, SessionId, Store};
 
@@ -338,4 +338,77 @@ fn cleaning_up_is_not_the_time_of_the_rule() {
         assert_eq!(result.verdict, Verdict::Pass, "{}", report.to_text());
         assert_eq!(result.leftovers.is_empty(), !blocks);
     }
+}
+
+#[test]
+fn a_report_says_what_declarations_mean_and_where_to_begin() {
+    let only = Options::new().filter("GET-0").filter("SET-0");
+    let fine = run(Maps, only.clone());
+    let text = fine.to_text();
+    assert!(text.starts_with("note: last write wins: "), "{text}");
+    assert!(text.contains("neither `sweep` nor `server_ttl`"), "{text}");
+    assert!(fine.root().is_none());
+
+    let broken = run(FaultyHarness(Fault::Panic), only);
+    let text = broken.to_text();
+    assert_eq!(broken.root().unwrap().rule.id, "GET-01", "{text}");
+    assert!(text.contains("start with GET-01 "), "{text}");
+    let first = text.find("FAIL ").unwrap();
+    assert!(text[first..].starts_with("FAIL GET-01 "), "{text}");
+}
+
+#[test]
+fn a_harness_can_be_a_value() {
+    let stand = Stand::of(Maps);
+    let report = stand.run(&Options::new().filter("GET-01"));
+    assert_eq!(report.store, stand.name());
+    assert_eq!(report.count(Verdict::Pass), 1, "{}", report.to_text());
+}
+
+#[test]
+fn what_is_broken_beside_it_does_not_make_an_absent_capability_a_failure() {
+    struct Refuses;
+
+    impl Harness for Refuses {
+        const NAME: &'static str = "refuses";
+        const CAPABILITIES: Capabilities = Capabilities::NONE;
+        const BACKEND: Backend = Backend::IN_PROCESS;
+        const TIME: Time = Time::Manual;
+
+        async fn open(&self, opening: Opening) -> std::result::Result<Namespace, NotRun> {
+            assert!(!opening.reopened);
+            let store = Refusing(MapStore::with_clock(opening.clock));
+            Ok(Namespace::single(store))
+        }
+    }
+
+    #[derive(Debug)]
+    struct Refusing(MapStore);
+
+    #[async_trait]
+    impl Store for Refusing {
+        async fn get(&self, id: &SessionId) -> Result<Option<Record>> {
+            self.0.get(id).await
+        }
+
+        async fn set(&self, _: &SessionId, _: &Record) -> Result<()> {
+            Err(session_core::Error::new(
+                session_core::ErrorKind::Unavailable,
+                "set",
+            ))
+        }
+
+        async fn destroy(&self, id: &SessionId) -> Result<()> {
+            self.0.destroy(id).await
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            self.0.capabilities()
+        }
+    }
+
+    let report = run(Refuses, Options::new().filter("TCH-01").filter("SET-01"));
+    let verdict = |rule: &str| report.result(rule).unwrap().verdict;
+    assert_eq!(verdict("SET-01"), Verdict::Fail);
+    assert_eq!(verdict("TCH-01"), Verdict::NotSupported);
 }

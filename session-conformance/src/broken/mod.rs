@@ -17,8 +17,11 @@ mod get;
 mod len;
 mod mutant;
 mod obs;
+mod pairs;
 mod pre;
+mod programs;
 mod res;
+mod scale;
 mod set;
 mod siz;
 mod swp;
@@ -91,6 +94,9 @@ impl Broken {
             dur::BROKEN,
             err::BROKEN,
             obs::BROKEN,
+            programs::BROKEN,
+            pairs::BROKEN,
+            scale::BROKEN,
         ]
         .into_iter()
         .flatten()

@@ -4,13 +4,22 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use session_core::{Error, ErrorKind, Record, Result, SessionId, Store, StoredExpiry, Swept};
+use session_core::{
+    Capabilities, Error, ErrorKind, Record, Result, SessionId, Store, StoredExpiry, Swept,
+};
 
 use super::len::number;
 use super::{Bend, Broken, bent, each, lock, shared};
 use crate::reference::{Reference, Row};
 
 pub(super) const BROKEN: &[Broken] = &[
+    Broken {
+        name: "KeepsForEver",
+        bug: "what has ended stays for ever: there is no `sweep`, and nothing else removes it",
+        declares: Capabilities::NONE,
+        open: |reference| each(reference, KeepsForEver::new),
+        ..Broken::REFERENCE
+    },
     Broken {
         name: "SweepLive",
         bug: "`sweep` removes what ends within the next minute",
@@ -139,7 +148,7 @@ pub(super) const BROKEN: &[Broken] = &[
     },
 ];
 
-bent!(SweepLive, SweepNull, SweepBySecond, SweepNoop, SweepOwnOnly: HashSet<SessionId>, SweepLiesAboutRemoved, UnboundedSweep, SweepNeverMore, SweepAlwaysMore, SweepStuck, SweepLimitOverflow, SweepZeroIsAll, SweepRace, SweepExclusive: (), SweepTOCTOU, DieOnError: bool, SweepHidesError, SweepByJson, SweepStaleIndex: BTreeMap<String, Option<SystemTime>>, SweepTombstones: BTreeSet<String>, SweepKeepsIndex: BTreeSet<String>,);
+bent!(KeepsForEver, SweepLive, SweepNull, SweepBySecond, SweepNoop, SweepOwnOnly: HashSet<SessionId>, SweepLiesAboutRemoved, UnboundedSweep, SweepNeverMore, SweepAlwaysMore, SweepStuck, SweepLimitOverflow, SweepZeroIsAll, SweepRace, SweepExclusive: (), SweepTOCTOU, DieOnError: bool, SweepHidesError, SweepByJson, SweepStaleIndex: BTreeMap<String, Option<SystemTime>>, SweepTombstones: BTreeSet<String>, SweepKeepsIndex: BTreeSet<String>,);
 
 /// Ids of rows that are expired in the eyes of `over`.
 fn find(reference: &Reference, over: impl Fn(&Row) -> bool) -> Vec<String> {
@@ -420,5 +429,11 @@ impl Bend for SweepKeepsIndex {
 
     async fn length(&self) -> Result<u64> {
         Ok(number(lock(&self.state).len()))
+    }
+}
+
+impl Bend for KeepsForEver {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NONE
     }
 }

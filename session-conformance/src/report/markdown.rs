@@ -10,10 +10,15 @@ impl Report {
     #[must_use]
     pub fn to_markdown(&self) -> String {
         let mut out = String::new();
+        let notes: String = self
+            .remarks()
+            .iter()
+            .map(|remark| format!("> {remark}\n\n"))
+            .collect();
         // Writing to a String cannot fail.
         let _ = writeln!(
             out,
-            "## {}: {}\n\nCatalogue {}, seed {}: {}.\n\n| rule | verdict | |\n|---|---|---|",
+            "## {}: {}\n\n{notes}Catalogue {}, seed {}: {}.\n\n| rule | verdict | |\n|---|---|---|",
             self.store,
             self.outcome(),
             self.catalogue,

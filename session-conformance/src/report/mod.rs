@@ -9,6 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
+use session_core::Capabilities;
 
 use crate::failure::Failure;
 use crate::options::Rerun;
@@ -132,6 +133,7 @@ pub struct Report {
     strict: bool,
     allow_incomplete: bool,
     rerun: Rerun,
+    capabilities: Capabilities,
 }
 
 impl Report {
@@ -152,6 +154,7 @@ impl Report {
             strict: options.strict,
             allow_incomplete: options.allow_incomplete,
             rerun: options.rerun,
+            capabilities: subject.capabilities,
         }
     }
 
@@ -234,6 +237,65 @@ impl Report {
             1 => "DOES NOT CONFORM",
             _ => "INCOMPLETE",
         }
+    }
+
+    /// What the declarations of a store mean for its visitors, whatever the rules say; a line each.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<&'static str> {
+        let declared = self.capabilities;
+        let mut remarks = Vec::new();
+        if !declared.replace {
+            remarks.push(
+                "last write wins: a request under way during a logout signs its visitor in again",
+            );
+        }
+        if !declared.sweep && !declared.server_ttl {
+            remarks.push(
+                "nothing is declared that removes ended records: neither `sweep` nor \
+                 `server_ttl`; say what does",
+            );
+        }
+        remarks
+    }
+
+    /// Of several failures the one to begin with: the simplest, which the others may come from.
+    #[must_use]
+    pub fn root(&self) -> Option<&RuleResult> {
+        // What most rules rest on comes first; a store is opened before it is read from, but a
+        // wrong answer to its first `get` is told best by the rule on `get`.
+        const SIMPLEST: &[&str] = &["GET-01", "SET-01", "SET-07", "DES-01", "PRE-04"];
+        const LAST: &[&str] = &["CON", "MOD", "PAR", "SCL"];
+        let rank = |result: &&RuleResult| {
+            let simple = SIMPLEST.iter().position(|id| *id == result.rule.id);
+            let late = LAST.contains(&result.rule.group());
+            (simple.unwrap_or(SIMPLEST.len()), late)
+        };
+        // Of equals the first one, in the order of the catalogue.
+        self.failures().min_by_key(rank)
+    }
+
+    /// Where to begin, in one line, if there is more than one failure.
+    fn start_with(&self) -> Option<String> {
+        let root = self.root()?;
+        let mut groups: Vec<(&str, usize)> = Vec::new();
+        for result in self
+            .failures()
+            .filter(|result| result.rule.id != root.rule.id)
+        {
+            let group = result.rule.group();
+            match groups.iter_mut().find(|(known, _)| *known == group) {
+                Some((_, count)) => *count += 1,
+                None => groups.push((group, 1)),
+            }
+        }
+        let others: usize = groups.iter().map(|(_, count)| count).sum();
+        // Of equals the first one.
+        let most = groups.iter().rev().max_by_key(|(_, count)| *count)?;
+        Some(format!(
+            "start with {} {}; {others} other failures may come of the same cause, most of them ({}) \
+             in the group {}",
+            root.rule.id, root.rule.name, most.1, most.0
+        ))
     }
 
     /// How to run a rule again with the same seed.

@@ -8,20 +8,44 @@ use crate::steps::Step;
 
 /// How many steps at either end of a long list are shown.
 const SHOWN: usize = 25;
+/// So many failures are told in full.
+const IN_FULL: usize = 12;
 
 impl Report {
-    /// The report as text: what failed with all that is known of it, then what was not run, then
-    /// the summary.
+    /// The report as text: [what the declarations mean](Self::remarks) if the run was of more than
+    /// one rule, [where to begin](Self::root), what failed with all that is known of it, then what
+    /// was not run, then the summary. Of many failures all but the first are told in brief.
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut out = String::new();
-        for result in self
+        if self.results.len() > 1 {
+            for remark in self.remarks() {
+                line(&mut out, format_args!("note: {remark}"));
+            }
+        }
+        if let Some(start) = self.start_with() {
+            line(&mut out, format_args!("{start}\n"));
+        }
+        let root = self.root().map(|result| result.rule.id);
+        let mut failed: Vec<_> = self
             .results
             .iter()
             .filter(|result| result.verdict == Verdict::Fail)
-        {
-            out.push_str(&self.failure_text(result));
-            out.push('\n');
+            .collect();
+        failed.sort_by_key(|result| Some(result.rule.id) != root);
+        for (n, result) in failed.iter().enumerate() {
+            if n == 0 || failed.len() <= IN_FULL {
+                out.push_str(&self.failure_text(result));
+                out.push('\n');
+                continue;
+            }
+            let found = result.found.as_deref().unwrap_or_default();
+            let found = found.lines().next().unwrap_or_default();
+            let (word, rule) = (self.word(result), result.rule);
+            line(
+                &mut out,
+                format_args!("{word} {} {}: {found}", rule.id, rule.name),
+            );
         }
         for verdict in [Verdict::NotSupported, Verdict::NotRun] {
             let mut results = self

@@ -12,8 +12,11 @@ pub(crate) mod exp;
 mod get;
 mod len;
 mod obs;
+mod pairs;
 mod pre;
+mod programs;
 mod res;
+mod scale;
 mod set;
 mod siz;
 mod swp;
@@ -56,6 +59,9 @@ pub(crate) const GROUPS: &[(&str, &[Rule])] = &[
     (cells::blocking::PROPERTY.title, cells::blocking::RULES),
     (cells::runtimes::PROPERTY.title, cells::runtimes::RULES),
     (cells::panics::PROPERTY.title, cells::panics::RULES),
+    ("programs against a model", programs::RULES),
+    ("each pair of methods at once", pairs::RULES),
+    ("scale", scale::RULES),
 ];
 
 /// The rows of the table of properties and methods.

@@ -1,5 +1,7 @@
 //! Sweeping.
 
+mod given_back;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -119,6 +121,19 @@ pub(crate) const RULES: &[Rule] = &[
         catches: &["SweepTombstones", "SweepKeepsIndex"],
         run: |ctx| Box::pin(sweep_leaves_nothing_behind(ctx)),
         ..Rule::CAPABILITY
+    },
+    Rule {
+        id: "SWP-08",
+        name: "ended_records_do_not_stay",
+        needs: &[Need::Count],
+        sentence: "What has ended is given back at some time: by `sweep`, by the backend, or by the \
+                   store's own work while others are read and written.",
+        why: "A store with neither `sweep` nor a backend that expires grows with each visitor for \
+              ever, and with it what a leak of it gives away.",
+        hint: "Offer `sweep`, and say who calls it; or remove what has ended while you write.",
+        catches: &["KeepsForEver"],
+        run: |ctx| Box::pin(given_back::ended_records_do_not_stay(ctx)),
+        ..Rule::SHOULD
     },
 ];
 

@@ -16,6 +16,10 @@ pub(super) async fn migrations_may_meet(ctx: &Context) -> Result<(), Failure> {
     const PROCESSES: usize = 4;
     for _ in 0..NAMESPACES {
         let space = ctx.open_other("other").await?;
+        // The harness has migrated already: the first migration is met where it can undo that.
+        if space.hooks.remove().await.is_ok() {
+            ctx.remark("the harness removes what there is");
+        }
         ctx.remark(format!("{PROCESSES} processes migrate at once"));
         let hooks = Arc::clone(&space.hooks);
         race(PROCESSES, move |_| {
