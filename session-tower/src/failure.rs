@@ -43,6 +43,14 @@ impl SessionFailure {
     }
 }
 
+/// In the extensions of a response whose handler changed a session that had ended meanwhile: its
+/// edits are lost. The visitor was signed out or has got another session, in another request, or
+/// was away too long.
+///
+/// [`SessionOptions::on_ended`](crate::SessionOptions::on_ended) makes a failure of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EditsDropped;
+
 impl Deref for SessionFailure {
     type Target = Error;
 

@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use session_core::{Exchange, Outcome, Result, Unfinished};
 use tower_service::Service;
 
-use crate::failure::failed;
+use crate::failure::{EditsDropped, failed};
 use crate::{EmptyResponse, ErrorResponse, SessionLayer};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -105,7 +105,7 @@ where
                         return Poll::Ready(Ok(response));
                     };
                     if let Some(outcome) = exchange.finish_idle() {
-                        outcome.apply(response.headers_mut());
+                        apply(outcome, &mut response);
                         return Poll::Ready(Ok(response));
                     }
                     let saves = *this.save_on_server_error || !response.status().is_server_error();
@@ -126,12 +126,12 @@ where
                     let mut response = response.take().expect("polled after completion");
                     return Poll::Ready(Ok(match finished {
                         Ok(outcome) => {
-                            outcome.apply(response.headers_mut());
+                            apply(outcome, &mut response);
                             response
                         }
                         Err(Unfinished { error, outcome }) => {
                             let mut response = failed(this.on_error, error);
-                            outcome.apply(response.headers_mut());
+                            apply(outcome, &mut response);
                             response
                         }
                     }));
@@ -140,6 +140,13 @@ where
             step.set(next);
         }
     }
+}
+
+fn apply<R>(outcome: Outcome, response: &mut Response<R>) {
+    if outcome.edits_dropped() {
+        response.extensions_mut().insert(EditsDropped);
+    }
+    outcome.apply(response.headers_mut());
 }
 
 impl<S, B, R, F> fmt::Debug for ResponseFuture<S, B, R, F>

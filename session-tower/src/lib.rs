@@ -12,7 +12,7 @@ mod service;
 
 #[cfg(feature = "axum")]
 pub use extract::SessionRejection;
-pub use failure::{EmptyResponse, ErrorResponse, SessionFailure};
+pub use failure::{EditsDropped, EmptyResponse, ErrorResponse, SessionFailure};
 pub use finish::{FinishingFuture, FinishingLayer, FinishingService};
 pub use future::ResponseFuture;
 pub use handle::{Session, SessionHandle};
@@ -20,9 +20,9 @@ pub use layer::SessionLayer;
 pub use service::SessionService;
 
 pub use session_core::{
-    Clock, Connection, CookieOptions, Counts, Data, Error, ErrorKind, Lifecycle, NameBinding,
-    OnConflict, OnStoreError, Priority, RequestHead, SameSite, SameSiteOption, Secrets,
-    SecureOption, SessionCookie, SessionId, SessionOptions, Store, Unset,
+    Clock, Connection, CookieOptions, Counts, Data, Error, ErrorKind, FormerCookie, Lifecycle,
+    NameBinding, OnConflict, OnEnded, OnStoreError, Priority, RequestHead, SameSite,
+    SameSiteOption, Secrets, SecureOption, SessionCookie, SessionId, SessionOptions, Store, Unset,
 };
 
 /// Compiles the example in the repository's README.

@@ -3,8 +3,10 @@
 use std::convert::Infallible;
 
 use http::{Request, Response, StatusCode};
-use session_tower::{Error, ErrorKind, Session, SessionFailure, SessionOptions};
-use tower::{Layer, Service, service_fn};
+use session_tower::{
+    EditsDropped, Error, ErrorKind, OnEnded, Session, SessionFailure, SessionOptions, Store,
+};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::support::Probe;
 use crate::visit::{Visitor, layer, session, session_cookies};
@@ -193,4 +195,25 @@ async fn a_store_that_fails_beside_the_handler_is_told() {
     let response = service.call(request).await.expect("it cannot fail");
     assert_eq!(response.status(), 503);
     assert!(response.extensions().get::<SessionFailure>().is_some());
+}
+
+#[tokio::test]
+async fn a_response_whose_edits_are_lost_says_so() {
+    for (on_ended, status) in [(OnEnded::Drop, 200), (OnEnded::Fail, 401)] {
+        let store = Probe::new();
+        let service = layer(store.options().on_ended(on_ended)).layer(handler());
+        let mut visitor = Visitor::default();
+        visitor.visit(&service, "/edit/200").await;
+        let gate = store.gate("replace");
+        let late = service.clone().oneshot(visitor.request("/more/200"));
+        let sign_out = async {
+            gate.reached().await;
+            store.destroy(&visitor.id()).await.expect("the store works");
+            gate.open();
+        };
+        let (response, ()) = tokio::join!(late, sign_out);
+        let response = response.expect("it cannot fail");
+        assert_eq!(response.status(), status);
+        assert!(response.extensions().get::<EditsDropped>().is_some());
+    }
 }
