@@ -44,7 +44,7 @@ property! {
         WritesTextThenEnd [replace set],
         RemovesTwice [clear destroy],
         ReadsThenDestroys [destroy],
-        TouchRevives [touch],
+        WritesTheRowItRead [touch],
         PlansThenSets [set],
     ],
 }
@@ -131,7 +131,7 @@ async fn cut(
     if let Some(old) = &state {
         ctx.h2.set(&id, old).await.ok()?;
         // In half of the attempts a cache has something to keep.
-        if polls % 2 == 0 {
+        if polls.is_multiple_of(2) {
             ctx.h1.get(&id).await.record(old, "it was written")?;
         }
     }
