@@ -21,6 +21,7 @@ mod pre;
 mod res;
 mod set;
 mod siz;
+mod state;
 mod swp;
 mod tch;
 mod uni;
