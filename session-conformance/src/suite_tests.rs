@@ -215,7 +215,6 @@ macro_rules! __suite_tests {
         $crate::__suite_test!($harness, one_create_is_one_step, [create], $without, $not_run);
         $crate::__suite_test!($harness, one_destroy_is_one_step, [], $without, $not_run);
         $crate::__suite_test!($harness, one_get_is_one_step, [], $without, $not_run);
-        $crate::__suite_test!($harness, one_length_is_one_step, [length], $without, $not_run);
         $crate::__suite_test!($harness, one_replace_is_one_step, [replace], $without, $not_run);
         $crate::__suite_test!($harness, one_set_is_one_step, [], $without, $not_run);
         $crate::__suite_test!($harness, one_sweep_is_one_step, [sweep], $without, $not_run);
