@@ -32,12 +32,12 @@ pub enum Offer {
 /// |---|---|---|---|---|
 /// | `second_handle` | offered | offered | offered | PRE-03, SET-08, DES-07 |
 /// | `undecodable` | inapplicable | missing | missing | GET-06 |
-/// | `fault` | inapplicable | inapplicable | missing | ERR-01, ERR-02, ERR-03, ERR-05 |
+/// | `fault` | inapplicable | inapplicable | missing | ERR-01, ERR-02, ERR-03, ERR-05, LOS, OUT, SEC |
 /// | `round_trips` | inapplicable | inapplicable | missing | TCH-07, OBS-02 |
 /// | `foreign` | inapplicable | missing | missing | LEN-06, CLR-07 |
 /// | `count` | inapplicable | missing | missing | EXP-12 |
 /// | `schema` | inapplicable | missing | missing | CON-09 |
-/// | `crash` | inapplicable | missing | missing | DUR-02, DUR-04 |
+/// | `crash` | inapplicable | missing | missing | DUR-02, DUR-04, KIL |
 /// | `fixture` | inapplicable | missing | missing | DUR-03 |
 /// | `skew` | inapplicable | inapplicable | missing | EXP-13 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,6 +48,13 @@ pub(crate) struct Context {
     limit: Duration,
 }
 
+/// How long a rule may wait, and how often it has come too late before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trial {
+    pub(crate) limit: Duration,
+    pub(crate) attempt: u32,
+}
+
 impl Context {
     pub(crate) async fn open(
         rule: &'static Rule,
@@ -56,9 +63,9 @@ impl Context {
         name: String,
         log: Log,
         pace: Arc<Pace>,
-        limit: Duration,
+        trial: Trial,
     ) -> Result<Self, NotRun> {
-        let timing = Timing::new(subject.time, &subject.capabilities);
+        let timing = Timing::new(subject.time, &subject.capabilities, trial.attempt);
         let opening = opening(name.clone(), &timing);
         let space = Space::open(&subject, opening, "", &timing, &log).await?;
         Ok(Self {
@@ -78,7 +85,7 @@ impl Context {
             pace,
             closed: Mutex::default(),
             opened: AtomicU32::new(0),
-            limit,
+            limit: trial.limit,
         })
     }
 

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 
-use crate::context::Context;
+use crate::context::{Context, Trial};
 use crate::failure::Failure;
 use crate::need::{Need, Standing};
 use crate::pace::Pace;
@@ -20,9 +20,11 @@ use crate::subject::Subject;
 use crate::{CATALOGUE, NotRun, Options, Rule, absent, describe, random};
 
 /// How often a rule that did not come to the point is tried before it is INCONCLUSIVE.
-const TRIES: u64 = 3;
+const TRIES: u32 = 4;
 /// A rule that always gets its answers may take so many times as long as the wait for one.
 const ENDLESS: u32 = 6;
+/// How many times as long as for an answer it may take from one call to the next.
+const BETWEEN: u32 = 3;
 /// How often rules are looked at that may hang.
 const WATCH: Duration = Duration::from_millis(50);
 
@@ -169,8 +171,13 @@ impl Trace {
         if progress.0 != ended {
             *progress = (ended, worked);
         }
-        if worked.saturating_sub(progress.1) > limit {
-            let what = match self.log.steps().as_slice() {
+        let steps = self.log.steps();
+        // Between two calls the rule itself is at work: it makes megabytes up, on a machine that
+        // may have other things to do.
+        let between = !steps.is_empty() && self.log.open() == 0;
+        let patience = if between { limit * BETWEEN } else { limit };
+        if worked.saturating_sub(progress.1) > patience {
+            let what = match steps.as_slice() {
                 [] => "opening the namespace never ended",
                 _ => "the last step never returned",
             };
@@ -253,9 +260,13 @@ impl Job {
             let seed = self
                 .seed
                 .wrapping_add(u64::from(round))
-                .wrapping_add(attempt << 32);
+                .wrapping_add(u64::from(attempt) << 32);
             let result = self
-                .attempt(seed, &format!("{}_{round}_{attempt}", self.namespace))
+                .attempt(
+                    seed,
+                    &format!("{}_{round}_{attempt}", self.namespace),
+                    attempt,
+                )
                 .await;
             attempt += 1;
             if !result.inconclusive || attempt == TRIES {
@@ -264,7 +275,9 @@ impl Job {
         }
     }
 
-    async fn attempt(&self, seed: u64, namespace: &str) -> RuleResult {
+    async fn attempt(&self, seed: u64, namespace: &str, attempt: u32) -> RuleResult {
+        let limit = self.limit;
+        let trial = Trial { limit, attempt };
         let pace = Arc::new(Pace::new(Arc::clone(&self.places)));
         let log = Log::default();
         pace.work().await;
@@ -277,7 +290,7 @@ impl Job {
             judged: Mutex::default(),
         });
         *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&trace));
-        let (mut result, ctx) = self.judge(seed, namespace, &log, &pace).await;
+        let (mut result, ctx) = self.judge(seed, namespace, trial, &log, &pace).await;
         // Cleaning up is not the rule's work, and counts neither as its time nor as a hang of its.
         pace.rest();
         result.steps = log.steps();
@@ -318,6 +331,7 @@ impl Job {
         &self,
         seed: u64,
         namespace: &str,
+        trial: Trial,
         log: &Log,
         pace: &Arc<Pace>,
     ) -> (RuleResult, Option<Context>) {
@@ -328,7 +342,7 @@ impl Job {
             namespace.into(),
             log.clone(),
             Arc::clone(pace),
-            self.limit,
+            trial,
         );
         let ctx = match AssertUnwindSafe(open).catch_unwind().await {
             Ok(Ok(mut ctx)) => {

@@ -19,6 +19,7 @@ pub struct Step {
 pub(crate) struct Log {
     steps: Arc<Mutex<Vec<Step>>>,
     ended: Arc<AtomicUsize>,
+    calls: Arc<AtomicUsize>,
     quiet: bool,
 }
 
@@ -41,6 +42,7 @@ impl Log {
 
     /// Writes a call down before it is made: one that hangs is then the last step.
     pub(crate) fn call(&self, what: &str) -> Place {
+        self.calls.fetch_add(1, Ordering::Relaxed);
         if self.quiet {
             return Place(None);
         }
@@ -53,6 +55,7 @@ impl Log {
     }
 
     pub(crate) fn answer(&self, place: Place, answer: impl FnOnce() -> String) {
+        self.calls.fetch_sub(1, Ordering::Relaxed);
         self.ended.fetch_add(1, Ordering::Relaxed);
         let Place(Some(place)) = place else { return };
         let answer = answer();
@@ -80,6 +83,11 @@ impl Log {
         let mut known = self.lock();
         known.truncate(mark);
         known.extend(steps);
+    }
+
+    /// How many calls have begun and not ended; one that was dropped half way is among them.
+    pub(crate) fn open(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
     }
 
     pub(crate) fn steps(&self) -> Vec<Step> {

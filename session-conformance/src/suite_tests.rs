@@ -162,6 +162,17 @@ macro_rules! __suite_tests {
         $crate::__suite_test!($harness, ids_set_takes_ids_as_they_are, [], $without, $not_run);
         $crate::__suite_test!($harness, ids_sweep_takes_ids_as_they_are, [sweep], $without, $not_run);
         $crate::__suite_test!($harness, ids_touch_takes_ids_as_they_are, [touch], $without, $not_run);
+        $crate::__suite_test!($harness, nsp_all_stays_in_its_namespace, [all], $without, $not_run);
+        $crate::__suite_test!($harness, nsp_clear_stays_in_its_namespace, [clear], $without, $not_run);
+        $crate::__suite_test!($harness, nsp_create_stays_in_its_namespace, [create], $without, $not_run);
+        $crate::__suite_test!($harness, nsp_destroy_stays_in_its_namespace, [], $without, $not_run);
+        $crate::__suite_test!($harness, nsp_get_stays_in_its_namespace, [], $without, $not_run);
+        $crate::__suite_test!($harness, nsp_ids_stays_in_its_namespace, [all], $without, $not_run);
+        $crate::__suite_test!($harness, nsp_length_stays_in_its_namespace, [length], $without, $not_run);
+        $crate::__suite_test!($harness, nsp_replace_stays_in_its_namespace, [replace], $without, $not_run);
+        $crate::__suite_test!($harness, nsp_set_stays_in_its_namespace, [], $without, $not_run);
+        $crate::__suite_test!($harness, nsp_sweep_stays_in_its_namespace, [sweep], $without, $not_run);
+        $crate::__suite_test!($harness, nsp_touch_stays_in_its_namespace, [touch], $without, $not_run);
         $crate::__suite_test!($harness, end_all_keeps_expiries_exact, [all], $without, $not_run);
         $crate::__suite_test!($harness, end_create_keeps_expiries_exact, [create], $without, $not_run);
         $crate::__suite_test!($harness, end_get_keeps_expiries_exact, [], $without, $not_run);
@@ -205,7 +216,6 @@ macro_rules! __suite_tests {
         $crate::__suite_test!($harness, one_create_is_one_step, [create], $without, $not_run);
         $crate::__suite_test!($harness, one_destroy_is_one_step, [], $without, $not_run);
         $crate::__suite_test!($harness, one_get_is_one_step, [], $without, $not_run);
-        $crate::__suite_test!($harness, one_length_is_one_step, [length], $without, $not_run);
         $crate::__suite_test!($harness, one_replace_is_one_step, [replace], $without, $not_run);
         $crate::__suite_test!($harness, one_set_is_one_step, [], $without, $not_run);
         $crate::__suite_test!($harness, one_sweep_is_one_step, [sweep], $without, $not_run);

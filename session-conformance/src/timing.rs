@@ -26,6 +26,8 @@ pub(crate) struct Timing {
     resolution: Duration,
     lag: Duration,
     default_ttl: Option<Duration>,
+    /// How many times as long a busy machine may take.
+    wider: u32,
     /// In microseconds, the longest that a call which succeeded has taken so far.
     slowest: Arc<AtomicU64>,
 }
@@ -43,7 +45,8 @@ pub(crate) enum Fit {
 }
 
 impl Timing {
-    pub(crate) fn new(time: Time, capabilities: &Capabilities) -> Self {
+    /// For a rule that has come too late `attempt` times: each time it has four times as long.
+    pub(crate) fn new(time: Time, capabilities: &Capabilities, attempt: u32) -> Self {
         let (clock, manual, resolution, lag) = match time {
             Time::Manual => (
                 Clock::manual(SystemTime::UNIX_EPOCH + START),
@@ -60,6 +63,7 @@ impl Timing {
             resolution,
             lag,
             default_ttl: capabilities.default_ttl,
+            wider: 4_u32.saturating_pow(attempt),
             slowest: Arc::default(),
         }
     }
@@ -128,7 +132,7 @@ impl Timing {
         if self.manual {
             Duration::from_secs(60)
         } else {
-            self.granularity + self.resolution + self.lag + REACTION
+            self.granularity + self.resolution + self.lag + REACTION * self.wider
         }
     }
 
@@ -159,7 +163,7 @@ impl Timing {
         if self.manual {
             expires - MILLISECOND
         } else {
-            expires - self.early() - MARGIN
+            expires - self.early() - MARGIN * self.wider
         }
     }
 }

@@ -24,6 +24,7 @@ mod res;
 mod scale;
 mod set;
 mod siz;
+mod state;
 mod swp;
 mod tch;
 mod uni;

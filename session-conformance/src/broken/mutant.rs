@@ -1,6 +1,5 @@
 //! One broken behaviour in one method: the table of properties and methods is tested by these.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
@@ -15,6 +14,7 @@ use session_core::{
 
 use super::call::{Call, Reply};
 use super::faults::{FAULTS, Forgets, with_text};
+use super::state::State;
 use super::{Broken, lock};
 use crate::options::Rerun;
 use crate::reference::{Reference, Row};
@@ -74,72 +74,6 @@ pub(crate) type Says = fn(&Call) -> Option<String>;
 
 /// How a call is answered.
 pub(crate) type Work = for<'a> fn(&'a Mutant, Call) -> BoxFuture<'a, Result<Reply>>;
-
-/// What a mutant remembers.
-#[derive(Debug, Default)]
-pub(crate) struct State {
-    pub(crate) ids: Vec<String>,
-    pub(crate) index: HashMap<String, SystemTime>,
-    pub(crate) records: HashMap<SessionId, Option<Record>>,
-    pub(crate) replies: HashMap<String, Kept>,
-    pub(crate) waiting: Option<Call>,
-    pub(crate) calls: Vec<Call>,
-    pub(crate) last: String,
-    pub(crate) off: i64,
-    pub(crate) flag: bool,
-    pub(crate) runtime: Option<tokio::runtime::Handle>,
-}
-
-/// An answer to be given again.
-#[derive(Clone, Debug)]
-pub(crate) enum Kept {
-    All(Vec<(SessionId, Record)>),
-    Created(Created),
-    Done,
-    Found(Option<Record>),
-    Ids(Vec<SessionId>),
-    Length(u64),
-    Replaced(Replaced),
-    Swept(Swept),
-    Touched(Touched),
-}
-
-impl Kept {
-    /// None of an answer that has an error in it.
-    pub(crate) fn of(reply: &Reply) -> Option<Self> {
-        Some(match reply {
-            Reply::All(items) => {
-                let whole = |item: &Result<_>| item.as_ref().ok().cloned();
-                Self::All(items.iter().map(whole).collect::<Option<_>>()?)
-            }
-            Reply::Ids(items) => {
-                let whole = |item: &Result<_>| item.as_ref().ok().cloned();
-                Self::Ids(items.iter().map(whole).collect::<Option<_>>()?)
-            }
-            Reply::Created(created) => Self::Created(*created),
-            Reply::Done => Self::Done,
-            Reply::Found(found) => Self::Found(found.clone()),
-            Reply::Length(length) => Self::Length(*length),
-            Reply::Replaced(replaced) => Self::Replaced(*replaced),
-            Reply::Swept(swept) => Self::Swept(*swept),
-            Reply::Touched(touched) => Self::Touched(*touched),
-        })
-    }
-
-    pub(crate) fn into_reply(self) -> Reply {
-        match self {
-            Self::All(items) => Reply::All(items.into_iter().map(Ok).collect()),
-            Self::Ids(items) => Reply::Ids(items.into_iter().map(Ok).collect()),
-            Self::Created(created) => Reply::Created(created),
-            Self::Done => Reply::Done,
-            Self::Found(found) => Reply::Found(found),
-            Self::Length(length) => Reply::Length(length),
-            Self::Replaced(replaced) => Reply::Replaced(replaced),
-            Self::Swept(swept) => Reply::Swept(swept),
-            Self::Touched(touched) => Reply::Touched(touched),
-        }
-    }
-}
 
 /// The reference store with a fault in one method.
 pub(crate) struct Mutant {

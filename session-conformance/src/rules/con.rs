@@ -10,7 +10,7 @@ mod runtimes;
 use crate::Rule;
 use crate::need::Need;
 
-pub(super) use demands::one_of;
+pub(super) use demands::{one_of, one_of_for_both};
 pub(super) use dropped::dies_within;
 pub(super) use runtimes::on_own_runtime;
 

@@ -47,6 +47,7 @@ pub(crate) const GROUPS: &[(&str, &[Rule])] = &[
     ("what an operator sees", obs::RULES),
     (cells::bytes::PROPERTY.title, cells::bytes::RULES),
     (cells::ids::PROPERTY.title, cells::ids::RULES),
+    (cells::apart::PROPERTY.title, cells::apart::RULES),
     (cells::ends::PROPERTY.title, cells::ends::RULES),
     (cells::tally::PROPERTY.title, cells::tally::RULES),
     (cells::seen::PROPERTY.title, cells::seen::RULES),
@@ -68,6 +69,7 @@ pub(crate) const GROUPS: &[(&str, &[Rule])] = &[
 pub(crate) const PROPERTIES: &[Property] = &[
     cells::bytes::PROPERTY,
     cells::ids::PROPERTY,
+    cells::apart::PROPERTY,
     cells::ends::PROPERTY,
     cells::tally::PROPERTY,
     cells::seen::PROPERTY,

@@ -26,7 +26,7 @@ pub(crate) const RULES: &[Rule] = &[
         id: "OBS-02",
         name: "calls_are_one_round_trip",
         needs: &[Need::RoundTrips],
-        sentence: "`get`, `set`, `destroy`, `create` and `replace` cost one round trip each.",
+        sentence: "`get`, `set`, `destroy`, `create` and `replace` cost one round trip each, or none.",
         why: "Each request waits for at least one of them.",
         hint: "One statement or one script; a pool that pings before each use pays twice.",
         catches: &["ChattySet", "PingsFirst", "ReplaceInSteps"],
@@ -113,12 +113,12 @@ async fn calls_are_one_round_trip(ctx: &Context) -> Result<(), Failure> {
         .filter_map(|(call, mut trips)| {
             trips.sort_unstable();
             let middle = trips[trips.len() / 2];
-            (middle != 1).then(|| format!("{call}: {middle}"))
+            (middle > 1).then(|| format!("{call}: {middle}"))
         })
         .collect();
     ensure(
         dear.is_empty(),
-        "one round trip for each call",
-        format_args!("other numbers: {}", dear.join(", ")),
+        "one round trip at most for each call",
+        format_args!("more: {}", dear.join(", ")),
     )
 }

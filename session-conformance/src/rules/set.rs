@@ -279,6 +279,9 @@ async fn reads_its_own_writes(ctx: &Context) -> Result<(), Failure> {
 
 async fn other_handles_see_a_write(ctx: &Context) -> Result<(), Failure> {
     let id = ctx.id("shared");
+    for handle in [&ctx.h1, &ctx.h2] {
+        handle.get(&id).await.none("nobody wrote it")?;
+    }
     for round in 0..6 {
         // Each handle reads before the other one writes, so that a cache has something to keep.
         let (writer, reader) = match round % 2 {

@@ -1,5 +1,6 @@
 //! Broken behaviours, a file for each property that they break.
 
+mod apart;
 mod bytes;
 mod dropped;
 mod ends;
@@ -17,6 +18,7 @@ pub(super) use tally::Forgets;
 pub(super) use texts::with_text;
 
 pub(super) const FAULTS: &[&[Fault]] = &[
+    apart::FAULTS,
     bytes::FAULTS,
     ids::FAULTS,
     ends::FAULTS,

@@ -146,7 +146,7 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     lost(
-        "DownIsOther",
+        "DownIsAnotherKind",
         "is an error of another kind while the backend is down",
         another_kind,
     ),

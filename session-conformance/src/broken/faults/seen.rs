@@ -5,7 +5,8 @@ use session_core::{Created, Replaced, SessionId, Touched};
 
 use crate::Method;
 use crate::broken::call::{Call, Reply};
-use crate::broken::mutant::{Fault, How, Kept, Mutant, Work};
+use crate::broken::mutant::{Fault, How, Mutant, Work};
+use crate::broken::state::Kept;
 
 pub(super) const FAULTS: &[Fault] = &[
     own(

@@ -297,7 +297,7 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     steps(
-        "TouchRevives",
+        "WritesTheRowItRead",
         "reads the row, and writes it with the new expiry then",
         |mutant, call| {
             Box::pin(async move {

@@ -193,7 +193,7 @@ pub(super) async fn replace_undoes_no_concurrent_write(ctx: &Context) -> Result<
             let written = set.clone();
             // The thread that is made last starts first: take turns.
             let conditional = round % 2;
-            let delays = [random.below(4_000), random.below(4_000)];
+            let delays = [0; 2].map(|_: usize| random.below(widest(round)));
             let answers = race(2, move |task| {
                 let (h1, h2, id) = (h1.clone(), h2.clone(), shared_id.clone());
                 let (old, late, set) = (old.clone(), late.clone(), set.clone());
@@ -247,6 +247,12 @@ pub(super) async fn replace_undoes_no_concurrent_write(ctx: &Context) -> Result<
     Ok(())
 }
 
+/// How far apart two calls may begin, in turns of a loop: quick calls that have not met yet begin
+/// nearer to each other, the longer that goes on.
+fn widest(round: usize) -> usize {
+    4_000 >> (round / 30).min(11)
+}
+
 fn never_met(one: &str, other: &str) -> Failure {
     Failure::inconclusive(format_args!(
         "`{one}` and `{other}` were never under way at the same time, in {MOST} rounds"
@@ -264,7 +270,7 @@ pub(super) async fn create_undoes_no_concurrent_set(ctx: &Context) -> Result<(),
         let [h1, h2] = [ctx.h1.quiet(), ctx.h2.quiet()];
         let (shared_id, empty, set) = (id.clone(), empty.clone(), full.clone());
         let conditional = round % 2;
-        let delays = [random.below(4_000), random.below(4_000)];
+        let delays = [0; 2].map(|_: usize| random.below(widest(round)));
         let answers = race(2, move |task| {
             let (h1, h2, id) = (h1.clone(), h2.clone(), shared_id.clone());
             let (empty, set) = (empty.clone(), set.clone());

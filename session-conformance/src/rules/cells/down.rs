@@ -28,7 +28,7 @@ property! {
     catches: [
         DownIsNothing [all clear create destroy get ids length replace set sweep touch],
         DownIsFine [create replace touch],
-        DownIsOther [all clear create destroy get ids length replace set sweep touch],
+        DownIsAnotherKind [all clear create destroy get ids length replace set sweep touch],
         DownForGood [all clear create destroy get ids length replace set sweep touch],
         DownWaits [all clear create destroy get ids length replace set sweep touch],
         DownPanics [all clear create destroy get ids length replace set sweep touch],

@@ -11,7 +11,7 @@ use crate::failure::{Failure, ensure};
 use crate::handle::{Handle, Id};
 use crate::parallel::{Polled, poll_n};
 use crate::property::property;
-use crate::rules::con::one_of;
+use crate::rules::con::one_of_for_both;
 use crate::space::Space;
 
 property! {
@@ -103,16 +103,10 @@ impl Scene<'_> {
             _ => &[Some(old)],
         };
         let because = format!("{method} was dropped after {polls} polls");
-        // A request that went out may take effect a moment later: then it stays so.
-        for _ in 0..2 {
-            for handle in [h2, h1] {
-                let look = one_of(self.ctx, handle, id, left, &because);
-
-                tokio::time::timeout(self.ctx.patience(), look)
-                    .await
-                    .map_err(|_| late(self.ctx, &format!("{}.get({})", handle.name, id.label)))??;
-            }
-        }
+        let look = one_of_for_both(self.ctx, [h2, h1], id, left, &because);
+        tokio::time::timeout(self.ctx.patience(), look)
+            .await
+            .map_err(|_| late(self.ctx, &format!("get({})", id.label)))??;
         // Again, with everything as it was, through both handles.
         for handle in [h1, h2] {
             if method == Method::Create {

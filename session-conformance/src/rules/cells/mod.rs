@@ -1,6 +1,7 @@
 //! Properties that are demanded of every method: one file for each, one rule for each cell of the
 //! table of properties and methods.
 
+pub(crate) mod apart;
 pub(crate) mod blocking;
 pub(crate) mod bytes;
 pub(crate) mod down;

@@ -27,10 +27,11 @@ property! {
            after the write, not before it alone.",
     needs: [],
     run: is_one_step,
-    of: [clear create destroy get length replace set sweep touch],
+    of: [clear create destroy get replace set sweep touch],
     without: [
         all: "is no snapshot: what is written meanwhile may or may not appear (ALL-06)",
         ids: "is no snapshot either",
+        length: "counts what is there at some moment, and changes nothing",
     ],
     catches: [
         ReadsThenWrites [replace touch],
@@ -44,7 +45,7 @@ property! {
         WritesTextThenEnd [replace set],
         RemovesTwice [clear destroy],
         ReadsThenDestroys [destroy],
-        TouchRevives [touch],
+        WritesTheRowItRead [touch],
         PlansThenSets [set],
     ],
 }

@@ -94,10 +94,22 @@ async fn leaves_a_right_tally(ctx: &Context, method: Method) -> Result<(), Failu
         };
         for (becomes, new) in news.iter().filter(|_| fits) {
             let id = ctx.id(&format!("{was}, then {becomes}"));
-            let before = old.map(|end| ctx.record_until("old", end));
-            if let Some(before) = &before {
-                h2.set(&id, before).await.ok()?;
-            }
+            let before = match old {
+                // A touch gives an end to a text that has had one.
+                Some(None) if method == Method::Touch => {
+                    let lasting = ctx.record_until("old", Some(late));
+                    h2.set(&id, &lasting).await.ok()?;
+                    let endless = until(&lasting, None);
+                    write(h2, method, &id, &lasting, &endless).await?;
+                    Some(endless)
+                }
+                Some(end) => {
+                    let record = ctx.record_until("old", end);
+                    h2.set(&id, &record).await.ok()?;
+                    Some(record)
+                }
+                None => None,
+            };
             todo.push((id, before, ctx.record_until("new", *new)));
         }
     }

@@ -76,9 +76,8 @@ async fn fails_without_secrets(ctx: &Context, method: Method) -> Result<(), Fail
         .capabilities()
         .max_record_bytes
         .filter(|limit| *limit < 16 << 20);
-    if let Some(limit) = limit
-        && matches!(method, Method::Create | Method::Replace | Method::Set)
-    {
+    let writes = matches!(method, Method::Create | Method::Replace | Method::Set);
+    if let Some(limit) = limit.filter(|_| writes) {
         let large = of_size(ctx, Width::One(VALUE), limit + 1);
         let fresh = ctx.id("fresh");
         let id = if method == Method::Create {

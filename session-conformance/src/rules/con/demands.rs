@@ -59,6 +59,40 @@ pub(in crate::rules) async fn one_of(
     )
 }
 
+/// Demands that both handles find one of these, and the same one: once one of them has seen what
+/// comes later in the list, that stays. A request that went out may take effect between two looks.
+pub(in crate::rules) async fn one_of_for_both(
+    ctx: &Context,
+    handles: [&Handle; 2],
+    id: &Id,
+    wanted: &[Option<&Record>],
+    because: &str,
+) -> Result<(), Failure> {
+    const LOOKS: usize = 4;
+    let mut least = 0;
+    for look in 1..=LOOKS {
+        let before = least;
+        let mut seen = [0; 2];
+        for (handle, seen) in handles.into_iter().zip(&mut seen) {
+            let left = wanted.get(least..).unwrap_or_default();
+            let step = if least > 0 {
+                "the other handle has seen what came of it"
+            } else {
+                because
+            };
+            one_of(ctx, handle, id, left, step).await?;
+            let found = handle.get(id).await.ok()?;
+            let fits = |record: &Option<&Record>| leaves(ctx, found.as_ref(), *record) != Fit::Off;
+            least = wanted.iter().position(fits).unwrap_or(least).max(least);
+            *seen = least;
+        }
+        if look > 1 && before == least && seen[0] == seen[1] {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Demands that a handle writes, reads and destroys as if nothing had happened.
 pub(super) async fn works(ctx: &Context, handle: &Handle, name: &str) -> Result<(), Failure> {
     let (id, record) = (ctx.id(name), ctx.record(name));

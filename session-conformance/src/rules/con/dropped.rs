@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use session_core::Record;
 
-use super::demands::{one_of, works};
+use super::demands::{one_of_for_both, works};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::need::Need;
@@ -77,9 +77,7 @@ pub(super) async fn a_dropped_call_leaves_old_or_new(ctx: &Context) -> Result<()
                 _ => &[Some(&old)],
             };
             let because = format!("{call} was dropped after {polls} polls");
-            for handle in [h1, h2] {
-                one_of(ctx, handle, &id, wanted, &because).await?;
-            }
+            one_of_for_both(ctx, [h2, h1], &id, wanted, &because).await?;
             works(ctx, &ctx.h1, &format!("after {call} dropped after {polls}")).await?;
             if ended {
                 break;
