@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-// Each floor knows those above it in this list, and none below.
+// The floors: format <- store <- context <- session <- lifecycle. Each knows those before it alone.
 mod context;
 mod format;
 mod lifecycle;

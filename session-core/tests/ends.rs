@@ -329,7 +329,8 @@ fn commit_answers_with_what_is_stored() {
         assert_eq!(refused.await.unwrap_err().operation(), "sold");
         let seen = session.commit(|data| data.get::<u32>("ticket"));
         assert_eq!(seen.await.unwrap(), Some(2));
-        assert_eq!(store.calls(), "");
+        // Both have looked at what is there now.
+        assert_eq!(store.calls(), "get get");
     });
     // Nothing that comes of it makes no session; something does, at once.
     Visitor::default().visit_async(&lifecycle, async |session| {
@@ -417,8 +418,8 @@ fn a_dead_cookie_hides_no_live_one() {
     let mut all = live.clone();
     all.cookie = Some(format!(
         "{cookie}; {}; {}",
-        live.cookie.clone().unwrap(),
-        second.cookie.clone().unwrap()
+        live.cookie.unwrap(),
+        second.cookie.unwrap()
     ));
     sign_out(&mut all, &lifecycle);
     assert_eq!(store.len(), 0);
@@ -562,4 +563,193 @@ fn extending_that_fails_or_takes_too_long_is_left_to_the_next_request() {
     store.calls();
     visitor.visit(&lifecycle, |_| ());
     assert_eq!(store.calls(), "get touch");
+}
+
+/// What the browser is told of a session that was made with these settings.
+fn secure() -> CookieOptions {
+    CookieOptions::new()
+        .secure(true)
+        .same_site(session_core::SameSite::Lax)
+        .max_age(10 * MINUTE)
+}
+
+#[test]
+fn of_two_sign_ins_at_the_same_time_each_has_its_cookie_settings() {
+    let store = Recorder::new(ALL);
+    let options = store.options().name("__Secure-sid").cookie(secure());
+    let lifecycle = Lifecycle::new(options).unwrap();
+    let cookies = |outcome: session_core::Outcome| {
+        let cookies = outcome
+            .cookies()
+            .map(|cookie| cookie.to_str().unwrap().to_owned());
+        cookies.collect::<Vec<_>>()
+    };
+    let visitor = |cookie: Option<String>| Visitor {
+        cookie,
+        connection: session_core::Connection::Encrypted,
+        ..Visitor::default()
+    };
+    pollster::block_on(async {
+        let first = visitor(None).begin(&lifecycle).unwrap();
+        let session = first.session().await.unwrap().unwrap();
+        session.insert("seed", &1).unwrap();
+        let cookie = cookies(first.finish().await.unwrap()).remove(0);
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        let requests = [(), ()].map(|()| visitor(Some(cookie.clone())).begin(&lifecycle).unwrap());
+        for request in &requests {
+            let session = request.session().await.unwrap().unwrap();
+            session.cycle_id();
+            session.insert("user", "alice").unwrap();
+        }
+        for request in requests {
+            let set = cookies(request.finish().await.unwrap());
+            assert!(
+                set[0].contains("Expires=") && set[0].contains("; Secure; SameSite=Lax"),
+                "{set:?}"
+            );
+        }
+    });
+    assert!(
+        store
+            .sessions()
+            .iter()
+            .all(|text| text.contains(r#""originalMaxAge":600000"#))
+    );
+}
+
+#[test]
+fn what_commit_has_stored_under_a_new_id_stays() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store);
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let mut shopping = visitor.clone();
+    visitor.visit_async(&lifecycle, async |session| {
+        session.cycle_id();
+        let sign_in = session.commit(|data| data.insert("user", "alice"));
+        sign_in.await.unwrap();
+        shopping.visit(&lifecycle, |session| session.insert("cart", &[7]).unwrap());
+    });
+    let json = store.only();
+    assert!(
+        json.ends_with(r#","seed":1,"cart":[7],"user":"alice"}"#),
+        "{json}"
+    );
+}
+
+#[test]
+fn a_session_that_was_saved_and_reloaded_still_gets_its_cookie() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store);
+    let reload = async |session: Session| {
+        session.insert("a", &1).unwrap();
+        session.update_cookie(|cookie| cookie.set_path("/shop"));
+        session.save().await.unwrap();
+        session.reload().await.unwrap();
+    };
+    assert!(
+        Visitor::default()
+            .visit_async(&lifecycle, reload)
+            .sets_cookie()
+    );
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let response = visitor.visit_async(&lifecycle, reload);
+    assert!(
+        response.sets_cookie() && response.drops_cookie(),
+        "{response:?}"
+    );
+}
+
+#[test]
+fn a_sign_in_that_a_sign_out_has_undone_is_told() {
+    let store = Recorder::new(ALL);
+    let lifecycle = Lifecycle::new(store.options().on_ended(OnEnded::Fail)).unwrap();
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let mut out = visitor.clone();
+    let result = visitor.try_visit(&lifecycle, async |session| {
+        session.cycle_id();
+        session.insert("user", "alice").unwrap();
+        session.save().await.unwrap();
+        sign_out(&mut out, &lifecycle);
+    });
+    assert_eq!(result.unwrap_err().kind(), ErrorKind::Missing);
+    assert_eq!(store.len(), 0);
+}
+
+#[test]
+fn a_function_that_edits_the_session_each_time_is_an_error_and_no_endless_loop() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store);
+    Visitor::default().visit(&lifecycle, |session| {
+        let same = session.clone();
+        let times = std::sync::atomic::AtomicU32::new(0);
+        let error = session.update("n", move |n: Option<u32>| {
+            let time = times.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            same.insert("seen", &time).unwrap();
+            n.unwrap_or(0) + 1
+        });
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Conflict);
+    });
+}
+
+#[test]
+fn an_unanswered_update_is_not_made_again_by_a_change_of_id() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store);
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let result = visitor.try_visit(&lifecycle, async |session| {
+        count(&session);
+        store.lose_answer("replace");
+        session.save().await.unwrap_err();
+        session.cycle_id();
+    });
+    assert_eq!(result.unwrap_err().kind(), ErrorKind::Timeout);
+    assert!(store.only().ends_with(r#""seed":2}"#), "{}", store.only());
+}
+
+#[test]
+fn settings_that_could_not_follow_are_told() {
+    let store = Recorder::new(ALL);
+    let lifecycle = Lifecycle::new(store.options().on_ended(OnEnded::Fail)).unwrap();
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let mut signing_in = visitor.clone();
+    let result = visitor.try_visit(&lifecycle, async |session| {
+        session.set_max_age(Some(MINUTE));
+        signing_in.visit(&lifecycle, |session| session.cycle_id());
+    });
+    assert_eq!(result.unwrap_err().kind(), ErrorKind::Missing);
+}
+
+#[test]
+fn a_row_that_node_has_made_of_a_forwarding_record_is_a_session() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store);
+    let mut visitor = Visitor::with_session(&lifecycle);
+    let (old, id) = (visitor.clone(), visitor.id());
+    visitor.visit(&lifecycle, |session| session.cycle_id());
+    let forward = pollster::block_on(store.get(&id)).unwrap().unwrap();
+    assert!(forward.is_forward());
+    let mut json = forward.json().to_owned();
+    json.insert_str(json.len() - 1, r#","user":"bob""#);
+    let expiry = session_core::StoredExpiry::from(forward.expires());
+    let record = session_core::Record::decode(json, expiry).unwrap();
+    pollster::block_on(store.set(&id, &record)).unwrap();
+    assert!(is_signed_in(&old, &lifecycle));
+}
+
+#[test]
+fn former_cookies_stay_while_nobody_knows_what_the_present_one_leads_to() {
+    let store = Recorder::new(ALL);
+    let before = lifecycle(&store);
+    let mut visitor = Visitor::with_session(&before);
+    let options = store
+        .options()
+        .cookie(CookieOptions::new().domain("example.com"));
+    let options = options.former_cookie(FormerCookie::new()).lazy(true);
+    let lifecycle = Lifecycle::new(options).unwrap();
+    pollster::block_on(async {
+        let exchange = visitor.begin(&lifecycle).unwrap();
+        assert_eq!(exchange.finish().await.unwrap().cookies().count(), 0);
+    });
+    // Its session is still kept in the former place.
+    assert!(visitor.visit(&lifecycle, |_| ()).0.is_empty());
 }

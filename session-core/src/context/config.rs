@@ -113,7 +113,7 @@ impl Config {
         }
     }
 
-    /// The new id of a session; `None` for its ids means that the application makes them.
+    /// A new id: the application's, where it makes them.
     pub(crate) fn new_id(&self, origin: &Origin) -> SessionId {
         match (&self.options.genid, &origin.head) {
             (Some(genid), Some(head)) => genid(&head.borrow()),
@@ -178,26 +178,44 @@ impl Config {
             .collect()
     }
 
-    /// The removals of former cookies that a request has shown. `found` is the cookie that leads to
-    /// its session.
-    pub(crate) fn removals_of_former(
-        &self,
-        origin: &Origin,
-        found: Option<&SessionCookie>,
-    ) -> impl Iterator<Item = HeaderValue> {
+    /// The removals of former cookies that a request has shown. `kept` are the cookie that leads to
+    /// its session and the one that it is to have. Whether there is a session to lead to is known
+    /// only once one `is_loaded`.
+    pub(crate) fn removals_of_former<'a>(
+        &'a self,
+        origin: &'a Origin,
+        is_loaded: bool,
+        kept: [Option<&'a SessionCookie>; 2],
+    ) -> impl Iterator<Item = HeaderValue> + 'a {
+        let [found, _] = kept;
         // Of the present name, there is one too many, or one that leads nowhere.
-        let superfluous = origin.cookies.len() > usize::from(found.is_some());
+        let superfluous = is_loaded && origin.cookies.len() > usize::from(found.is_some());
         let former = self.options.former_cookies.iter().enumerate();
         former.filter_map(move |(index, former)| {
             let name = former.name.as_deref().unwrap_or(&self.options.name);
             let shown = if name == self.options.name {
-                superfluous && !found.is_some_and(|found| found.same_place(&former.place, name))
+                let mut kept = kept.into_iter().flatten();
+                superfluous && !kept.any(|kept| kept.same_place(&former.place, name))
             } else {
                 origin.former.contains(&index)
             };
             // Looked at when this was built.
             shown.then(|| former.place.to_removal_header(name).ok())?
         })
+    }
+
+    /// Tells the operator, unless that was done within the last second.
+    pub(crate) fn notice(&self, notice: Notice) {
+        if let Some(count) = self.notices.count(notice, self.clock().now_millis()) {
+            tracing::warn!(count, "{}", notice.text());
+        }
+    }
+
+    /// The same, with the error that is the reason.
+    pub(crate) fn notice_error(&self, notice: Notice, error: &Error) {
+        if let Some(count) = self.notices.count(notice, self.clock().now_millis()) {
+            tracing::warn!(count, %error, "{}", notice.text());
+        }
     }
 
     pub(crate) fn clock(&self) -> &Clock {

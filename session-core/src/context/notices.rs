@@ -2,9 +2,6 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use super::config::Config;
-use crate::Error;
-
 /// Between two notices of a kind lie this many milliseconds at least.
 const PAUSE: u64 = 1000;
 
@@ -34,7 +31,7 @@ pub(crate) enum Notice {
 impl Notice {
     const COUNT: usize = Self::Unsettled as usize + 1;
 
-    fn text(self) -> &'static str {
+    pub(super) fn text(self) -> &'static str {
         match self {
             Self::BadSignature => {
                 "requests came with a session cookie that none of the secrets has signed (were the \
@@ -121,7 +118,7 @@ impl Default for Told {
 impl Notices {
     /// Counts one of a kind. How many there were since somebody was last told, this one included,
     /// if it is time to tell again.
-    fn count(&self, notice: Notice, now: i64) -> Option<u64> {
+    pub(super) fn count(&self, notice: Notice, now: i64) -> Option<u64> {
         let Told { happened, told, at } = &self.0[notice as usize];
         happened.fetch_add(1, Ordering::Relaxed);
         let last = at.load(Ordering::Relaxed);
@@ -140,22 +137,6 @@ impl Notices {
 
     fn happened(&self, notice: Notice) -> u64 {
         self.0[notice as usize].happened.load(Ordering::Relaxed)
-    }
-}
-
-impl Config {
-    /// Tells the operator, unless that was done within the last second.
-    pub(crate) fn notice(&self, notice: Notice) {
-        if let Some(count) = self.notices.count(notice, self.clock().now_millis()) {
-            tracing::warn!(count, "{}", notice.text());
-        }
-    }
-
-    /// The same, with the error that is the reason.
-    pub(crate) fn notice_error(&self, notice: Notice, error: &Error) {
-        if let Some(count) = self.notices.count(notice, self.clock().now_millis()) {
-            tracing::warn!(count, %error, "{}", notice.text());
-        }
     }
 }
 

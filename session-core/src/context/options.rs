@@ -413,8 +413,6 @@ impl SessionOptions {
         self
     }
 
-    /// Whether a response that sets the cookie gets `Cache-Control: no-store`, unless it has a
-    /// `Cache-Control` of its own: a shared cache must not hand one visitor's cookie to another.
     /// Whether a response that sets the cookie, or drops it, is kept out of shared caches, which
     /// must not hand one visitor's cookie to another: by `Cache-Control: no-store`, or by
     /// `private` where the handler has set a `Cache-Control` that allows them to store it

@@ -11,9 +11,15 @@ const MOST: usize = 1_024;
 /// browser was told. Whatever request comes next settles it.
 #[derive(Default)]
 pub(crate) struct Unsettled {
-    list: Mutex<VecDeque<Untold>>,
+    list: Mutex<VecDeque<Entry>>,
     /// How many there are, to be read without the lock.
     count: AtomicUsize,
+}
+
+struct Entry {
+    untold: Untold,
+    /// Whether a request is settling it.
+    claimed: bool,
 }
 
 /// A session that was stored, or may have been, under an id which no browser was told.
@@ -27,6 +33,12 @@ pub(crate) struct Untold {
     pub(crate) predecessor: Option<(SessionId, Record)>,
 }
 
+impl Untold {
+    fn follows(&self, id: &SessionId) -> bool {
+        self.predecessor.as_ref().is_some_and(|(old, _)| old == id)
+    }
+}
+
 impl Unsettled {
     pub(crate) fn is_empty(&self) -> bool {
         self.count.load(Ordering::Relaxed) == 0
@@ -38,56 +50,72 @@ impl Unsettled {
             tracing::warn!("too many interrupted changes of session ids to finish them all");
             list.pop_front();
         }
-        list.push_back(untold);
+        list.push_back(Entry {
+            untold,
+            claimed: false,
+        });
         self.count.store(list.len(), Ordering::Relaxed);
     }
 
-    /// Takes one that was to follow the session with this id, or any; it comes back unless it is
-    /// [done](Taken::done).
-    pub(crate) fn take(&self, successor_of: Option<&SessionId>) -> Option<Taken<'_>> {
+    /// Whether there is one that was to follow the session with this id, claimed or not.
+    pub(crate) fn has_successor_of(&self, id: &SessionId) -> bool {
+        !self.is_empty() && self.list().iter().any(|entry| entry.untold.follows(id))
+    }
+
+    /// Claims one that was to follow the session with this id, or any, for this request to settle.
+    pub(crate) fn claim(&self, successor_of: Option<&SessionId>) -> Option<Claim<'_>> {
         if self.is_empty() {
             return None;
         }
-        let wanted = |untold: &Untold| match (successor_of, &untold.predecessor) {
-            (None, _) => true,
-            (Some(id), Some((old, _))) => old == id,
-            (Some(_), None) => false,
-        };
         let mut list = self.list();
-        let at = list.iter().position(wanted)?;
-        let untold = list.remove(at)?;
-        self.count.store(list.len(), Ordering::Relaxed);
-        Some(Taken {
+        let wanted = |untold: &Untold| successor_of.is_none_or(|id| untold.follows(id));
+        let entry = list
+            .iter_mut()
+            .find(|entry| !entry.claimed && wanted(&entry.untold))?;
+        entry.claimed = true;
+        Some(Claim {
             from: self,
-            untold: Some(untold),
+            untold: entry.untold.clone(),
+            done: false,
         })
     }
 
-    fn list(&self) -> MutexGuard<'_, VecDeque<Untold>> {
+    fn list(&self) -> MutexGuard<'_, VecDeque<Entry>> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a request is settling.
-pub(crate) struct Taken<'a> {
+/// What a request is settling. Unless it is [done](Self::done), another one does it.
+pub(crate) struct Claim<'a> {
     from: &'a Unsettled,
-    untold: Option<Untold>,
+    untold: Untold,
+    done: bool,
 }
 
-impl Taken<'_> {
-    pub(crate) fn untold(&self) -> Option<&Untold> {
-        self.untold.as_ref()
+impl Claim<'_> {
+    pub(crate) fn untold(&self) -> &Untold {
+        &self.untold
     }
 
     pub(crate) fn done(&mut self) {
-        self.untold = None;
+        self.done = true;
     }
 }
 
-impl Drop for Taken<'_> {
+impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        if let Some(untold) = self.untold.take() {
-            self.from.add(untold);
+        let mut list = self.from.list();
+        let Some(at) = list
+            .iter()
+            .position(|entry| entry.untold.id == self.untold.id)
+        else {
+            return;
+        };
+        if self.done {
+            list.remove(at);
+        } else {
+            list[at].claimed = false;
         }
+        self.from.count.store(list.len(), Ordering::Relaxed);
     }
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::clock::{from_millis, to_millis};
 use super::data::{Data, FACTS};
-use crate::{Record, Result, SessionCookie, SessionId, StoredExpiry};
+use crate::{Record, Result, SessionCookie, SessionId};
 
 /// How long a forwarding record tells where its session went.
 const GRACE: Duration = Duration::from_secs(60);
@@ -35,7 +35,7 @@ pub(crate) struct Moved {
     /// Other requests that have changed the id at the same time, each with a session of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     also: Vec<Self>,
-    /// What the session held, for another request that changes the id at the same time.
+    /// The data that the session held, for another request that changes the id at the same time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     was: Option<Box<RawValue>>,
     /// Whether another request has ended the session under this id, so that it never comes back.
@@ -55,21 +55,20 @@ impl Moved {
         }
     }
 
-    /// Adds what the session held. A large one goes without: its forwarding record must not be too
-    /// large for the store, and only requests at the same time miss it.
-    pub(crate) fn remembering(mut self, source: &Record) -> Self {
-        let data = Record::new(SessionCookie::new(), &source.data());
-        let json = data.json();
+    /// Adds the data that the session held. A large one goes without: its forwarding record must not
+    /// be too large for the store, and only requests at the same time miss it.
+    pub(crate) fn remembering(mut self, data: &Data) -> Self {
+        let json = data.to_json(&SessionCookie::new());
         if json.len() <= MOST_REMEMBERED {
-            self.was = RawValue::from_string(json.to_owned()).ok();
+            self.was = RawValue::from_string(json).ok();
         }
         self
     }
 
-    /// What the session held.
-    pub(crate) fn was(&self) -> Option<Record> {
+    /// The data that the session held.
+    pub(crate) fn was(&self) -> Option<Data> {
         let json = self.was.as_ref()?.get();
-        Record::decode(json, StoredExpiry::InJson).ok()
+        Data::parse(&json.into()).ok().map(|(data, _)| data)
     }
 
     /// The same, with what the session held edited; `None` if that changes nothing.
@@ -84,10 +83,9 @@ impl Moved {
         let Some(was) = self.was() else {
             return Ok(None);
         };
-        let mut data = was.data();
+        let mut data = was.clone();
         edit(&mut data)?;
-        let edited = Record::new(was.cookie().clone(), &data);
-        Ok((data != was.data()).then(|| self.clone().remembering(&edited)))
+        Ok((data != was).then(|| self.clone().remembering(&data)))
     }
 
     /// Notes that the session has ended under this id for good.
@@ -105,7 +103,11 @@ impl Moved {
 
     /// What a record says of where its session went.
     pub(crate) fn read(record: &Record) -> Option<Self> {
-        let facts = |data: &Data| serde_json::from_str(data.raw(FACTS)?).ok();
+        // With data beside it, it is a session that somebody has made of it: Node knows no difference.
+        let facts = |data: &Data| match data.len() {
+            1 => serde_json::from_str(data.raw(FACTS)?).ok(),
+            _ => None,
+        };
         match record.read_data() {
             Some(data) => facts(data),
             // A store that hands out what was written: not worth parsing for most records.
@@ -140,10 +142,31 @@ impl Moved {
         self.id == id.as_str() || self.also.iter().any(|moved| moved.id == id.as_str())
     }
 
-    /// Whether the session may go on under its old id, if it does not under this one, which nobody
-    /// was told of.
-    pub(crate) fn can_be_undone(&self, id: &SessionId) -> bool {
-        self.id == id.as_str() && self.also.is_empty() && !self.ended
+    /// The same without this id, which nobody was told of; `None` where no other took over, so that
+    /// the session may go on under its old id.
+    pub(crate) fn without(mut self, id: &SessionId) -> Option<Self> {
+        let (was, ended) = (self.was.take(), self.ended);
+        let also = std::mem::take(&mut self.also);
+        let mut left = std::iter::once(self).chain(also);
+        let mut left = left.by_ref().filter(|moved| moved.id != id.as_str());
+        match left.next() {
+            Some(first) => Some(Self {
+                also: left.collect(),
+                was,
+                ended,
+                ..first
+            }),
+            // It has ended under its old id, too.
+            None if ended => Some(Self {
+                id: id.as_str().to_owned(),
+                renewed: 0,
+                kept: None,
+                also: Vec::new(),
+                was,
+                ended,
+            }),
+            None => None,
+        }
     }
 }
 

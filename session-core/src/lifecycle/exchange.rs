@@ -9,8 +9,7 @@ use super::policy::{Action, Plan, Reply, Rules, Situation, plan, reply};
 use crate::context::limit::within;
 use crate::context::notices::Notice;
 use crate::context::options::{OnEnded, OnStoreError, Unset};
-use crate::format::facts::Moved;
-use crate::session::{Phase, Shared, State};
+use crate::session::{How, Phase, Shared, State};
 use crate::{Error, ErrorKind, Record, Result, Session, SessionCookie, SessionId, Touched};
 
 /// One request and its response, as the session sees them.
@@ -77,7 +76,7 @@ impl Exchange {
         };
         let mut state = shared.state();
         match found {
-            Ok(Some((id, record))) => state.adopt(id, record),
+            Ok(Some((id, record))) => state.find(id, record),
             Ok(None) => state.start_live(cookie),
             Err(error) if self.is_lenient() => {
                 shared.config.notice_error(Notice::ServedWithout, &error);
@@ -94,12 +93,15 @@ impl Exchange {
         let mut unknown = false;
         for signed in self.0.signed() {
             let id = &signed.id;
-            if !config.unsettled.is_empty() {
-                config.settle(Some(id)).await?;
+            let mut found = config.store().get(id).await;
+            let moved = matches!(&found, Ok(Some(record)) if record.is_forward());
+            if moved && config.unsettled.has_successor_of(id) {
+                config.settle_successor_of(id).await?;
+                found = config.store().get(id).await;
             }
-            match config.store().get(id).await {
+            match found {
                 // Its session has gone on under another id, which nobody learns from the old one.
-                Ok(Some(record)) if Moved::read(&record).is_some() => {}
+                Ok(Some(record)) if record.is_forward() => {}
                 Ok(Some(record)) => {
                     self.settle_any().await;
                     return Ok(Some((id.clone(), record)));
@@ -118,13 +120,17 @@ impl Exchange {
         Ok(None)
     }
 
-    /// Finishes what some request before this one has left half done. The store has just answered.
+    /// Finishes what some request before this one has left half done. The store has just answered;
+    /// this is upkeep all the same, which no request waits for long or fails with.
     async fn settle_any(&self) {
         let config = &*self.0.config;
-        if !config.unsettled.is_empty()
-            && let Err(error) = config.settle(None).await
-        {
-            config.notice_error(Notice::Unsettled, &error);
+        if config.unsettled.is_empty() {
+            return;
+        }
+        match within(config.options.touch_limit, config.settle_any()).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => config.notice_error(Notice::Unsettled, &error),
+            None => config.notice(Notice::Unsettled),
         }
     }
 
@@ -231,7 +237,7 @@ impl Exchange {
             Ok(()) => plan,
             // Only a new session that was stored before the failure gets its cookie, and not while
             // the one that it is to follow may still be there.
-            Err(_) if state.has_written() && state.is_new() && !state.has_remains() => Plan {
+            Err(_) if state.has_written() && state.is_new() && state.retired().is_none() => Plan {
                 reply: reply(self.rules(), &self.situation(&state), Action::Nothing),
                 ..plan
             },
@@ -278,7 +284,10 @@ impl Exchange {
                 Err(error) => Err(error),
             },
             Action::Write => self.write().await,
-            Action::Retire => shared.retire().await,
+            Action::Retire => {
+                self.end_untold();
+                shared.retire().await
+            }
         };
         // It may have turned out to be over, or to have gone on elsewhere.
         if shared.state().phase != Phase::Live {
@@ -287,9 +296,19 @@ impl Exchange {
         (done, plan)
     }
 
+    /// Where nobody can be told of the session, nothing of the one before it goes on.
+    fn end_untold(&self) {
+        let mut state = self.0.state();
+        let sendable = self.is_sendable(&state);
+        if let Some(retired) = state.retired_mut().filter(|_| !sendable) {
+            retired.kept = None;
+        }
+    }
+
     async fn write(&self) -> Result<()> {
         let shared = &*self.0;
-        shared.write(shared.as_configured()).await?;
+        let on_conflict = shared.config.options.on_conflict;
+        shared.write(How::on_conflict(on_conflict)).await?;
         shared.retire().await
     }
 
@@ -351,7 +370,7 @@ impl Exchange {
             settings_changed: state.settings_changed(),
             settings_ever_changed: state.settings_ever_changed(),
             has_expires: state.cookie.has_expires(),
-            sendable: self.0.origin.secure || !state.cookie.secure(),
+            sendable: self.is_sendable(state),
             touch_due,
             has_discarded: !state.discarded.is_empty(),
             has_retired: state.retired().is_some(),
@@ -434,6 +453,10 @@ impl Exchange {
             .map(Some)
     }
 
+    fn is_sendable(&self, state: &State) -> bool {
+        self.0.origin.secure || !state.cookie.secure()
+    }
+
     /// Whether edits have nowhere to go, and that is to be an error.
     fn fails_if_lost(&self, state: &State) -> bool {
         self.0.config.options.on_ended == OnEnded::Fail && has_lost_edits(state)
@@ -450,8 +473,10 @@ impl Exchange {
     fn outcome(&self, state: &State, mut cookies: Cookies) -> Outcome {
         let config = &self.0.config;
         if !config.options.former_cookies.is_empty() {
+            let is_loaded = !matches!(state.phase, Phase::NotLoaded | Phase::Unavailable);
             let found = state.found.as_ref().map(|found| found.record.cookie());
-            cookies.extend(config.removals_of_former(&self.0.origin, found));
+            let kept = [found, Some(&state.cookie)];
+            cookies.extend(config.removals_of_former(&self.0.origin, is_loaded, kept));
         }
         Outcome {
             cookies,
@@ -500,7 +525,10 @@ impl Exchange {
                 let ended = state.has_destroyed && state.retired().is_none();
                 return Some(if ended { REMOVE } else { NOTHING });
             }
-            Phase::Live | Phase::Moved => state.forget_edits(),
+            Phase::Live | Phase::Moved | Phase::Gone => {
+                state.forget_edits();
+                state.lost = false;
+            }
             _ => {}
         }
         None
@@ -518,7 +546,11 @@ const REMOVE: Plan = Plan {
 };
 
 fn has_lost_edits(state: &State) -> bool {
-    state.phase == Phase::Gone && !state.edits().is_empty()
+    match state.phase {
+        Phase::Gone => state.lost || !state.edits().is_empty(),
+        Phase::Moved => state.lost,
+        _ => false,
+    }
 }
 
 impl fmt::Debug for Exchange {

@@ -9,7 +9,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::context::config::Config;
-use crate::format::facts::Moved;
 use crate::session::Shared;
 use crate::{
     Clock, Counts, Exchange, RequestHead, Result, Session, SessionId, SessionOptions, Store,
@@ -104,7 +103,7 @@ impl Lifecycle {
     /// Those of [`Store::get`].
     pub async fn open(&self, id: &SessionId) -> Result<Option<Session>> {
         let record = self.0.store().get(id).await?;
-        let record = record.filter(|record| Moved::read(record).is_none());
+        let record = record.filter(|record| !record.is_forward());
         Ok(record.map(|record| Session::opened(Arc::clone(&self.0), id.clone(), record)))
     }
 }

@@ -84,6 +84,20 @@ impl Edits {
         self.log.push((self.last, edit));
     }
 
+    /// Adds the edits that lead from `before` to `after`.
+    pub(crate) fn push_changes(&mut self, before: &Data, after: &Data) {
+        for (key, value) in after.iter() {
+            if before.raw(&key) != Some(value) {
+                self.push(Edit::Insert(key.into(), value.into()));
+            }
+        }
+        for key in before.keys() {
+            if !after.contains_key(&key) {
+                self.push(Edit::Remove(key.into()));
+            }
+        }
+    }
+
     /// Before an edit that makes others void: removes those that are void already, if there may be
     /// as many of them as of the rest. Looking at many edits each time would be quadratic.
     fn tidy_at_times(&mut self) {
@@ -149,6 +163,13 @@ impl Edits {
             }
         }
         Ok(())
+    }
+
+    /// Whether one of them has nothing to do with `keys`.
+    pub(crate) fn any_beside(&self, keys: &[String]) -> bool {
+        let known: HashSet<&str> = keys.iter().map(String::as_str).collect();
+        self.valid()
+            .any(|(_, edit)| edit.key().is_some_and(|key| !known.contains(key)))
     }
 
     /// The number of the last edit ever pushed.

@@ -55,16 +55,23 @@ impl Config {
         Err(Error::new(ErrorKind::Conflict, "destroy"))
     }
 
-    /// Finishes what a request has left half done, if there is something of the session with this id
-    /// or, without one, of any. The next request does it if this one cannot.
-    pub(crate) async fn settle(&self, successor_of: Option<&SessionId>) -> Result<()> {
-        let Some(mut taken) = self.unsettled.take(successor_of) else {
-            return Ok(());
-        };
-        if let Some(untold) = taken.untold() {
-            self.settle_one(untold).await?;
+    /// Finishes what a request has left half done of the session that had this id, if anything is:
+    /// one request at a time, and the others wait for it.
+    pub(crate) async fn settle_successor_of(&self, id: &SessionId) -> Result<()> {
+        let _turn = self.contention.turn(id, self.wait_limit()).await?;
+        while let Some(mut claim) = self.unsettled.claim(Some(id)) {
+            self.settle_one(claim.untold()).await?;
+            claim.done();
         }
-        taken.done();
+        Ok(())
+    }
+
+    /// Finishes what some request has left half done.
+    pub(crate) async fn settle_any(&self) -> Result<()> {
+        if let Some(mut claim) = self.unsettled.claim(None) {
+            self.settle_one(claim.untold()).await?;
+            claim.done();
+        }
         Ok(())
     }
 
@@ -101,18 +108,23 @@ impl Config {
         let Some(current) = store.get(old).await? else {
             return Ok(());
         };
-        // Nobody has heard of the new id: as far as anybody knows, this is the session's.
-        if Moved::read(&current).is_some_and(|moved| moved.can_be_undone(id)) {
+        let Some(moved) = Moved::read(&current).filter(|moved| moved.leads_to(id)) else {
+            return Ok(());
+        };
+        let now = self.clock().now();
+        let left = if let Some(moved) = moved.without(id) {
+            moved.record(now)
+        } else {
+            // Nobody has heard of the new id: as far as anybody knows, this is the session's.
             let mut data = source.data();
             if let Some((before, after)) = others {
                 data.carry_over(&before, &after);
             }
             let mut cookie = source.cookie().clone();
-            cookie.touch(self.clock().now());
-            let _ = store
-                .replace(old, &current, &Record::new(cookie, &data))
-                .await?;
-        }
+            cookie.touch(now);
+            Record::new(cookie, &data)
+        };
+        let _ = store.replace(old, &current, &left).await?;
         Ok(())
     }
 }
@@ -124,9 +136,11 @@ impl Shared {
     pub(crate) async fn remove(&self) -> Result<()> {
         self.discard().await?;
         let retired = self.state().retired().cloned();
+        let mut ended = Vec::new();
         if let Some(retired) = retired {
             self.config.end(&retired.id, Some(retired.source)).await?;
             self.state().forget_retired();
+            ended.push(retired.id);
         }
         let (own, stored) = {
             let state = self.state();
@@ -135,13 +149,12 @@ impl Shared {
             let known = state.stored().filter(|_| state.attempt.is_none()).cloned();
             (state.id.clone().filter(|_| may_be_stored), known)
         };
-        if let Some(id) = &own {
-            self.config.end(id, stored).await?;
+        if let Some(id) = own {
+            self.config.end(&id, stored).await?;
+            ended.push(id);
         }
-        let found = self.state().found.as_ref().map(|found| found.id.clone());
-        let done = |id: &SessionId| own.as_ref() == Some(id) || found.as_ref() == Some(id);
         for id in self.signed().iter().map(|signed| &signed.id) {
-            if done(id) {
+            if ended.contains(id) {
                 continue;
             }
             match self.config.end(id, None).await {

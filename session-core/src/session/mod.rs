@@ -18,13 +18,13 @@ use crate::context::config::Config;
 use crate::context::options::OnConflict;
 use crate::format::data::Data;
 use crate::format::data::value::{OtherShape, decode_value, encode_value};
-use crate::format::facts::Moved;
 use crate::{Error, ErrorKind, Record, Result, SessionCookie, SessionId};
 use edits::Edit;
 pub(crate) use shared::Shared;
 use state::Kept;
 pub(crate) use state::{Phase, State};
-use write::{How, Written};
+pub(crate) use write::How;
+use write::{MOST_RUNS, Written, edits_itself};
 
 /// A visitor's session: `req.session`.
 ///
@@ -122,7 +122,7 @@ impl Session {
     ///
     /// If another request has changed the session by the time this one is saved, `f` runs again on
     /// the value that is then there, so that no increment is lost: it should depend on nothing
-    /// else. It may call the session's methods.
+    /// else. It may read the session, and must not edit it: that would make it run again.
     ///
     /// # Errors
     ///
@@ -155,7 +155,7 @@ impl Session {
         T: Serialize + DeserializeOwned,
         F: Fn(Option<T>) -> T + Send + Sync + 'static,
     {
-        loop {
+        for _ in 0..MOST_RUNS {
             let (old, version) = {
                 let mut state = self.editable();
                 let old = decode_value(key, state.data().raw(key), other_shape)?;
@@ -174,6 +174,7 @@ impl Session {
             state.update(key, json, Edit::Update(key.into(), again));
             return Ok(new);
         }
+        Err(edits_itself("update"))
     }
 
     /// Removes `key`; says whether it was there.
@@ -340,11 +341,7 @@ impl Session {
     pub async fn save_with(&self, on_conflict: OnConflict) -> Result<()> {
         let _io = self.0.io.lock().await;
         self.check_usable("save")?;
-        let how = How {
-            on_conflict,
-            decide: None,
-        };
-        self.0.write(how).await?;
+        self.0.write(How::on_conflict(on_conflict)).await?;
         self.0.state().saved = true;
         Ok(())
     }
@@ -462,7 +459,7 @@ impl Session {
         let mut state = self.0.state();
         // What was read is not this session any more if its id was changed meanwhile.
         let record = record
-            .filter(|record| state.epoch() == epoch && Moved::read(record).is_none())
+            .filter(|record| state.epoch() == epoch && !record.is_forward())
             .ok_or_else(missing)?;
         state.adopt(id, record);
         Ok(())

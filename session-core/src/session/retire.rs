@@ -3,11 +3,13 @@
 use super::end::ended;
 use super::shared::Shared;
 use super::state::{Kept, Retired};
-use super::write::{How, MOST_TRIES};
+use super::write::{How, MOST_RUNS, MOST_TRIES, edits_itself};
 use crate::context::limit::Deadline;
+use crate::context::notices::Notice;
 use crate::context::options::OnConflict;
+use crate::format::data::Data;
 use crate::format::facts::Moved;
-use crate::{Error, ErrorKind, Record, Replaced, Result, SessionId};
+use crate::{Error, ErrorKind, Record, Replaced, Result, SessionCookie, SessionId};
 
 /// All methods expect the caller to hold the `io` lock.
 impl Shared {
@@ -25,11 +27,17 @@ impl Shared {
         let (mut failed, mut looks) = (false, false);
         for _ in 0..MOST_TRIES {
             let Some(retired) = self.state().retired().cloned() else {
-                return self.discard().await;
+                // What is left of ids that were given up is upkeep: the next request does it.
+                if let Err(error) = self.discard().await {
+                    self.config.notice_error(Notice::Unsettled, &error);
+                }
+                return Ok(());
             };
             match self.retire_once(&retired, looks).await {
                 Ok(()) => looks = false,
-                Err(error) if !failed && error.kind().is_unknown() => {
+                Err(error)
+                    if !failed && error.kind().is_unknown() && self.state().retired().is_some() =>
+                {
                     (failed, looks) = (true, true);
                 }
                 Err(error) => return Err(error),
@@ -71,7 +79,7 @@ impl Shared {
         };
         let new = self.id();
         let now = self.config.clock().now();
-        let moved = Moved::new(&new, kept.keys.as_deref(), now).remembering(source);
+        let moved = Moved::new(&new, kept.keys.as_deref(), now).remembering(&source.data());
         let current = match other {
             Some(current) => current,
             None => match store.replace(id, source, &moved.record(now)).await? {
@@ -84,11 +92,7 @@ impl Shared {
             },
         };
         let Some(current) = current else {
-            // Of old age; or else somebody has logged out.
-            if source.is_expired(now) {
-                self.state().forget_retired();
-                return Ok(());
-            }
+            // Somebody has logged out, or it has ended of age: nothing of it goes on.
             self.undo_change_of_id().await?;
             return Err(self.gone("regenerate"));
         };
@@ -97,7 +101,15 @@ impl Shared {
         }
         match self.config.options.on_conflict {
             OnConflict::Overwrite => {}
-            OnConflict::Merge => self.take_over(kept, &current).await?,
+            OnConflict::Merge if kept.uncertain => {
+                self.undo_change_of_id().await?;
+                return Err(Error::new(ErrorKind::Timeout, "regenerate")
+                    .with_message("an earlier save was not answered, and may have taken place"));
+            }
+            OnConflict::Merge => {
+                let settings = Some(current.cookie());
+                self.take_over(kept, &current.data(), settings).await?;
+            }
             OnConflict::Fail => {
                 self.undo_change_of_id().await?;
                 return Err(Error::new(ErrorKind::Conflict, "regenerate"));
@@ -124,7 +136,7 @@ impl Shared {
     ) -> Result<()> {
         if !already.leads_to(&self.id()) {
             if let Some(was) = already.was() {
-                self.take_over(kept, &was).await?;
+                self.take_over(kept, &was, None).await?;
             }
             let now = self.config.clock().now();
             let both = already.and(moved).record(now);
@@ -171,34 +183,36 @@ impl Shared {
         Ok(())
     }
 
-    /// Makes the new session from what the old one holds now, and writes it.
-    async fn take_over(&self, kept: &Kept, current: &Record) -> Result<()> {
-        self.rebase_retired(kept, current)?;
-        // Nobody knows of the new session yet: what is there is our own, and may be what an earlier
-        // write of this left whose answer was lost.
-        let how = How {
-            on_conflict: OnConflict::Overwrite,
-            decide: None,
-        };
-        self.write(how).await.map(drop)
-    }
-
-    /// Makes the data of a session with a new id again, from what the old one holds now.
-    fn rebase_retired(&self, kept: &Kept, current: &Record) -> Result<()> {
-        loop {
+    /// Makes the new session from the data that the old one holds now, and its cookie settings where
+    /// they are known, and writes it.
+    async fn take_over(
+        &self,
+        kept: &Kept,
+        old: &Data,
+        settings: Option<&SessionCookie>,
+    ) -> Result<()> {
+        for run in 0.. {
+            if run == MOST_RUNS {
+                return Err(edits_itself("regenerate"));
+            }
             let (edits, version) = {
                 let state = self.state();
                 (state.edits().clone(), state.version())
             };
-            let mut data = current.data();
+            let mut data = old.clone();
             kept.edits.apply(&mut data)?;
             edits.apply(&mut data)?;
             let mut state = self.state();
             if state.version() == version {
-                state.rebase_retired(current, data);
-                return Ok(());
+                state.rebase_retired(data, settings);
+                break;
             }
         }
+        // Nobody knows of the new session yet: what is there is our own, and may be what an earlier
+        // write of this left whose answer was lost.
+        self.write(How::on_conflict(OnConflict::Overwrite))
+            .await
+            .map(drop)
     }
 
     /// Removes the new session again and leaves the old one to itself.

@@ -34,7 +34,7 @@ impl Shared {
     /// A stored session outside of a request.
     pub(crate) fn opened(config: Arc<Config>, id: SessionId, record: Record) -> Self {
         let mut state = State::new(Phase::NotLoaded, SessionCookie::new());
-        state.adopt(id, record);
+        state.find(id, record);
         // There is no response that could tell a browser of another id.
         state.finished = true;
         Self::with_state(config, Origin::none(), state)

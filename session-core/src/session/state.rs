@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::edits::{Edit, Edits};
@@ -42,6 +43,26 @@ pub(crate) enum Base {
     Stored(Record),
 }
 
+impl Base {
+    fn stored(&self) -> Option<&Record> {
+        match self {
+            Self::New(_) => None,
+            Self::Stored(record) => Some(record),
+        }
+    }
+
+    fn data(&self) -> Data {
+        self.stored().map_or_else(Data::new, Record::data)
+    }
+
+    fn cookie(&self) -> &SessionCookie {
+        match self {
+            Self::New(cookie) => cookie,
+            Self::Stored(record) => record.cookie(),
+        }
+    }
+}
+
 /// A change of the session's id in this request.
 #[derive(Clone, Default)]
 pub(crate) struct IdChange {
@@ -63,9 +84,11 @@ pub(crate) struct Retired {
 #[derive(Clone, Default)]
 pub(crate) struct Kept {
     /// The keys, where not all are.
-    pub(crate) keys: Option<std::sync::Arc<[String]>>,
+    pub(crate) keys: Option<Arc<[String]>>,
     /// The edits that made the stored new session's data from the old one's.
     pub(crate) edits: Edits,
+    /// Whether some of them may have been made on the old session, by a write without an answer.
+    pub(crate) uncertain: bool,
 }
 
 /// A session's record about to be written.
@@ -116,6 +139,9 @@ pub(crate) struct State {
     pub(crate) left_alone: bool,
     /// Whether the handler was told that the session is stored.
     pub(crate) saved: bool,
+    /// Whether something that was to be changed is lost, because the session has ended or its id was
+    /// changed.
+    pub(crate) lost: bool,
     /// Whether the response has been sent, so that no cookie can be set any more.
     pub(crate) finished: bool,
 }
@@ -139,6 +165,7 @@ impl State {
             has_destroyed: false,
             left_alone: false,
             saved: false,
+            lost: false,
             finished: false,
         }
     }
@@ -160,15 +187,17 @@ impl State {
         self.edits.forget_all();
         self.attempt = None;
         self.version += 1;
-        // Of a session with a new id, the browser has not heard yet.
-        if self.id_change.is_none() {
-            self.found = Some(Found {
-                id: id.clone(),
-                record: record.clone(),
-            });
-        }
         self.id = Some(id);
         self.base = Base::Stored(record);
+    }
+
+    /// Takes what the request's cookie led to.
+    pub(crate) fn find(&mut self, id: SessionId, record: Record) {
+        self.found = Some(Found {
+            id: id.clone(),
+            record: record.clone(),
+        });
+        self.adopt(id, record);
     }
 
     /// Ends the session for this request.
@@ -210,14 +239,16 @@ impl State {
         }
         self.data_mut();
         let base = std::mem::replace(&mut self.base, Base::New(cookie.clone()));
-        let attempted = self.attempt.take().is_some();
+        let attempt = self.attempt.take();
+        let attempted = attempt.is_some();
+        let uncertain = attempt.is_some_and(|attempt| attempt.inexact);
         let change = self.id_change.get_or_insert_default();
         match (self.id.take(), base) {
             (Some(id), Base::Stored(source)) if change.retired.is_none() => {
                 change.retired = Some(Retired {
                     id,
                     source,
-                    kept: keeps,
+                    kept: keeps.map(|kept| Kept { uncertain, ..kept }),
                 });
             }
             (id, base) => {
@@ -226,7 +257,7 @@ impl State {
                 if let Some(retired) = &mut change.retired {
                     retired.kept = retired.kept.take().zip(keeps).map(|(was, now)| Kept {
                         keys: both(was.keys, now.keys),
-                        edits: was.edits,
+                        ..was
                     });
                 }
             }
@@ -241,30 +272,20 @@ impl State {
     }
 
     pub(crate) fn stored(&self) -> Option<&Record> {
-        match &self.base {
-            Base::New(_) => None,
-            Base::Stored(record) => Some(record),
-        }
+        self.base.stored()
     }
 
     pub(crate) fn data(&mut self) -> &Data {
         let Self { data, base, .. } = self;
-        let stored = match base {
-            Base::New(_) => None,
-            Base::Stored(record) => Some(&*record),
-        };
-        match (data, stored.and_then(Record::read_data)) {
+        match (data, base.stored().and_then(Record::read_data)) {
             (None, Some(read)) => read,
-            (data, _) => data.get_or_insert_with(|| data_of(stored)),
+            (data, _) => data.get_or_insert_with(|| base.data()),
         }
     }
 
     fn data_mut(&mut self) -> &mut Data {
         let Self { data, base, .. } = self;
-        data.get_or_insert_with(|| match base {
-            Base::New(_) => Data::new(),
-            Base::Stored(record) => record.data(),
-        })
+        data.get_or_insert_with(|| base.data())
     }
 
     /// The record whose data this session's was made from, also under an earlier id.
@@ -289,7 +310,7 @@ impl State {
     }
 
     /// Makes an update whose value has been computed, and remembers how.
-    pub(crate) fn update(&mut self, key: &str, value: std::sync::Arc<str>, edit: Edit) {
+    pub(crate) fn update(&mut self, key: &str, value: Arc<str>, edit: Edit) {
         self.data_mut().insert_text(key, value);
         self.log(edit);
     }
@@ -299,8 +320,12 @@ impl State {
         self.version += 1;
     }
 
-    /// Whether the data differs from what is stored; values are compared, not acts.
+    /// Whether the data differs from what is stored; values are compared, not acts. Where an answer
+    /// was lost, nobody knows what is.
     pub(crate) fn data_changed(&self) -> bool {
+        if self.attempt.is_some() && self.stored().is_some() {
+            return true;
+        }
         let Some(data) = self.data.as_ref().filter(|_| !self.edits.is_empty()) else {
             return false;
         };
@@ -312,11 +337,7 @@ impl State {
 
     /// Whether the cookie's settings differ from those stored.
     pub(crate) fn settings_changed(&self) -> bool {
-        let before = match &self.base {
-            Base::Stored(record) => record.cookie(),
-            Base::New(cookie) => cookie,
-        };
-        !self.cookie.same_settings(before)
+        !self.cookie.same_settings(self.base.cookie())
     }
 
     pub(crate) fn has_written(&self) -> bool {
@@ -380,7 +401,7 @@ impl State {
 
     /// The draft has been written. `false` if edits were made meanwhile, which are now to be made on
     /// what was written.
-    pub(crate) fn commit(&mut self, draft: Draft) -> bool {
+    pub(crate) fn commit(&mut self, draft: Draft, decided: Option<&Data>) -> bool {
         if draft.epoch != self.epoch {
             // The id was changed meanwhile: what was written is the session that is to go.
             self.edits.forget_through(draft.last_edit);
@@ -392,13 +413,21 @@ impl State {
         self.attempt = None;
         self.version += 1;
         let Self {
-            edits, id_change, ..
+            edits,
+            id_change,
+            data,
+            base,
+            ..
         } = self;
         let retired = id_change
             .as_mut()
             .and_then(|change| change.retired.as_mut());
         if let Some(kept) = retired.and_then(|retired| retired.kept.as_mut()) {
             kept.edits.extend_through(edits, draft.last_edit);
+            if let Some(decided) = decided {
+                let before = data.as_ref().map_or_else(|| base.data(), Data::clone);
+                kept.edits.push_changes(&before, decided);
+            }
         }
         self.edits.forget_through(draft.last_edit);
         self.base = Base::Stored(draft.record);
@@ -499,11 +528,13 @@ impl State {
     }
 
     /// Takes `data`, which is that of a session with a new id made again from what the old one holds
-    /// now.
-    pub(crate) fn rebase_retired(&mut self, current: &Record, data: Data) {
-        let source = self.retired().map(|retired| &retired.source);
-        if source.is_some_and(|source| self.cookie.same_settings(source.cookie())) {
-            self.cookie = current.cookie().clone();
+    /// now; and its cookie `settings`, unless this request has others.
+    pub(crate) fn rebase_retired(&mut self, data: Data, settings: Option<&SessionCookie>) {
+        let source = self.retired().map(|retired| retired.source.cookie());
+        if let (Some(source), Some(settings)) = (source, settings)
+            && self.cookie.same_settings(source)
+        {
+            self.cookie = settings.clone();
         }
         self.data = Some(data);
         self.version += 1;
@@ -518,22 +549,16 @@ pub(super) fn same_data(data: &Data, record: &Record) -> bool {
     }
 }
 
-fn data_of(stored: Option<&Record>) -> Data {
-    stored.map_or_else(Data::new, Record::data)
-}
-
 /// The keys that both of two selections keep.
-fn both(
-    one: Option<std::sync::Arc<[String]>>,
-    other: Option<std::sync::Arc<[String]>>,
-) -> Option<std::sync::Arc<[String]>> {
+pub(super) fn both<K>(one: Option<K>, other: Option<K>) -> Option<K>
+where
+    K: AsRef<[String]> + FromIterator<String>,
+{
     match (one, other) {
-        (Some(one), Some(other)) => Some(
-            one.iter()
-                .filter(|key| other.contains(key))
-                .cloned()
-                .collect(),
-        ),
+        (Some(one), Some(other)) => {
+            let shared = |key: &&String| other.as_ref().contains(key);
+            Some(one.as_ref().iter().filter(shared).cloned().collect())
+        }
         (one, other) => one.or(other),
     }
 }

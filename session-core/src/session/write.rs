@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::shared::Shared;
-use super::state::{Draft, Phase, same_data};
+use super::state::{Draft, Phase, both, same_data};
 use crate::context::contention::Turn;
 use crate::context::limit::Deadline;
 use crate::context::options::OnConflict;
@@ -17,6 +17,17 @@ const MAX_IDS: usize = 4;
 /// The steps after which a write gives up that time alone does not stop: a store on a clock that
 /// stands still, or one that always answers the same.
 pub(crate) const MOST_TRIES: usize = 4_096;
+
+/// How often an application's function runs again because the session was edited meanwhile.
+pub(crate) const MOST_RUNS: usize = 256;
+
+/// The error of a function that does so itself each time.
+pub(crate) fn edits_itself(operation: &'static str) -> Error {
+    Error::new(ErrorKind::Conflict, operation).with_message(
+        "the session is edited each time that the function runs; it may read the session, and must \
+         not edit it",
+    )
+}
 
 /// Decides on the data that is about to be written, and may change it; `false` to write nothing.
 pub(crate) type Decide<'a> = dyn FnMut(&mut Data) -> bool + Send + 'a;
@@ -38,16 +49,26 @@ pub(crate) struct How<'a, 'd> {
     pub(crate) decide: Option<&'a mut Decide<'d>>,
 }
 
-/// All methods expect the caller to hold the `io` lock.
-impl Shared {
-    /// How a write is made that nobody has asked for in particular.
-    pub(crate) fn as_configured(&self) -> How<'static, 'static> {
-        How {
-            on_conflict: self.config.options.on_conflict,
+impl How<'_, '_> {
+    pub(crate) fn on_conflict(on_conflict: OnConflict) -> Self {
+        Self {
+            on_conflict,
             decide: None,
         }
     }
 
+    /// What a write has come to of a session whose id another task has changed meanwhile: it is
+    /// stored under the new one, with the edits but without what was decided.
+    fn elsewhere(&self) -> Result<Written> {
+        match self.decide {
+            None => Ok(Written::Stored),
+            Some(_) => Err(Error::new(ErrorKind::Conflict, "commit")),
+        }
+    }
+}
+
+/// All methods expect the caller to hold the `io` lock.
+impl Shared {
     /// Writes the session as it is now.
     ///
     /// A new session is created; a stored one is replaced if nobody else changed it, and brought
@@ -69,9 +90,9 @@ impl Shared {
         let mut unanswered = self.state().attempt.clone();
         for _ in 0..MAX_IDS {
             let id = self.id();
-            let draft = match self.draft(epoch, how)? {
-                Drafted::Draft(draft) => draft,
-                Drafted::Elsewhere => return Ok(Written::Stored),
+            let (draft, decided) = match self.draft(epoch, how)? {
+                Drafted::Draft(draft, decided) => (draft, decided),
+                Drafted::Elsewhere => return how.elsewhere(),
                 Drafted::Refused => return Ok(Written::Refused),
             };
             if how.decide.is_some() && draft.record.data().is_empty() && !self.state().has_new_id()
@@ -87,16 +108,16 @@ impl Shared {
                 Created::Created
             };
             if created == Created::Created {
-                self.commit(draft, how)?;
+                self.commit(draft, decided.as_ref())?;
                 return Ok(Written::Stored);
             }
             if !self.forget_attempt(epoch) {
-                return Ok(Written::Stored);
+                return how.elsewhere();
             }
             // An id of ours is nobody else's: that creation did take place.
             if let Some(earlier) = unanswered.take().filter(|_| self.config.ids_are_ours()) {
                 let stored = earlier.draft.record.clone();
-                self.state().commit(earlier.draft);
+                self.state().commit(earlier.draft, None);
                 return self.write_over(stored, how).await;
             }
             self.state().id = None;
@@ -128,20 +149,25 @@ impl Shared {
     ) -> Result<Written> {
         let store = self.config.store();
         let epoch = self.state().epoch();
-        let merges = how.on_conflict == OnConflict::Merge;
         let mut deadline = Deadline::new(self.config.wait_limit());
         // Where others stand in line already, a write that does not would only be in their way.
+        let merges = how.on_conflict == OnConflict::Merge;
         let mut conflicts = merges && self.config.contention.has_line(id);
+        // Whether `old` was read in this call.
+        let mut is_fresh = false;
         for _ in 0..MOST_TRIES {
-            if conflicts {
+            if conflicts && turn.is_none() {
                 let Some(left) = deadline.left() else { break };
-                if turn.is_none() {
-                    *turn = Some(self.config.contention.turn(id, left).await?);
+                *turn = Some(self.config.contention.turn(id, left).await?);
+            }
+            if conflicts || is_fresh {
+                if deadline.left().is_none() {
+                    break;
                 }
                 let Some(current) = store.get(id).await? else {
                     return Err(self.gone("get"));
                 };
-                if Moved::read(&current).is_some() {
+                if current.is_forward() {
                     // Decided here, the new session's data would be told to whoever has the old id.
                     if how.decide.is_some() {
                         return Err(self.gone("commit"));
@@ -150,25 +176,32 @@ impl Shared {
                     return self.follow(current).await;
                 }
                 if !current.same_json(&old) {
-                    match how.on_conflict {
-                        OnConflict::Merge => self.rebase(&current, epoch)?,
-                        _ => self.overwrite(current.clone(), epoch),
+                    match merges {
+                        true => self.rebase(&current, epoch)?,
+                        false => self.overwrite(current.clone(), epoch),
                     }
                 }
                 old = current;
+                is_fresh = true;
             }
-            let draft = match self.draft(epoch, how)? {
-                Drafted::Draft(draft) => draft,
-                Drafted::Elsewhere => return Ok(Written::Stored),
-                Drafted::Refused => return Ok(Written::Refused),
+            let (draft, decided) = match self.draft(epoch, how)? {
+                Drafted::Draft(draft, decided) => (draft, decided),
+                Drafted::Elsewhere => return how.elsewhere(),
+                Drafted::Refused if is_fresh => return Ok(Written::Refused),
+                Drafted::Refused => {
+                    // Of what this request has read; the store may hold something else by now.
+                    is_fresh = true;
+                    continue;
+                }
             };
-            if how.decide.is_some()
-                && same_data(&draft.record.data(), &old)
-                && !self.state().settings_changed()
-            {
-                // Nothing to write: what was decided on is what the store holds.
+            let unchanged = |data: &Data| same_data(data, &old) && !self.state().settings_changed();
+            if decided.as_ref().is_some_and(unchanged) {
                 self.forget_attempt(epoch);
-                return Ok(Written::Unchanged);
+                if is_fresh {
+                    return Ok(Written::Unchanged);
+                }
+                is_fresh = true;
+                continue;
             }
             let replaced = if self.config.capabilities.replace {
                 self.answered(store.replace(id, &old, &draft.record).await)?
@@ -178,14 +211,14 @@ impl Shared {
             };
             match replaced {
                 Replaced::Replaced => {
-                    self.commit(draft, how)?;
+                    self.commit(draft, decided.as_ref())?;
                     return Ok(Written::Stored);
                 }
                 Replaced::Missing => {
                     self.forget_attempt(epoch);
                     return Err(self.gone("replace"));
                 }
-                Replaced::Conflict if !self.forget_attempt(epoch) => return Ok(Written::Stored),
+                Replaced::Conflict if !self.forget_attempt(epoch) => return how.elsewhere(),
                 Replaced::Conflict if how.on_conflict == OnConflict::Fail => break,
                 Replaced::Conflict => conflicts = true,
             }
@@ -197,7 +230,12 @@ impl Shared {
     /// is left. Nothing of what the new id holds comes back here: this request came with the old one.
     async fn follow(&self, forward: Record) -> Result<Written> {
         let store = self.config.store();
-        let edits = self.state().edits().clone();
+        let edits = {
+            let mut state = self.state();
+            // Settings are of the cookie, and stay behind.
+            state.lost |= state.settings_changed();
+            state.edits().clone()
+        };
         let mut written = None;
         let mut rows: Vec<Row> = vec![(self.id(), None, Some(forward))];
         for _ in 0..MOST_TRIES {
@@ -220,6 +258,8 @@ impl Shared {
                 Some(keys) => edits.apply_to(keys, data),
                 None => edits.apply(data),
             };
+            let left_out = kept.as_deref().is_some_and(|keys| edits.any_beside(keys));
+            self.state().lost |= left_out;
             if let Some(moved) = Moved::read(&current) {
                 // Whoever changes the id at the same time goes on from what this says.
                 if let Some(moved) = moved.edited(edited)? {
@@ -297,7 +337,7 @@ impl Shared {
 
     /// A draft of the session, noted as one that may have been written.
     fn draft(&self, epoch: u64, how: &mut How<'_, '_>) -> Result<Drafted> {
-        loop {
+        for _ in 0..MOST_RUNS {
             // Application's code runs without the lock.
             let (decided, version) = match &mut how.decide {
                 None => (None, None),
@@ -323,19 +363,20 @@ impl Shared {
             let draft = state.draft(self.config.clock().now(), decided.as_ref());
             self.check_size(&draft.record, state.source())?;
             state.note_attempt(draft.clone());
-            return Ok(Drafted::Draft(draft));
+            return Ok(Drafted::Draft(draft, decided));
         }
+        Err(edits_itself("commit"))
     }
 
     /// Notes that a draft is what the store holds.
-    fn commit(&self, draft: Draft, how: &How<'_, '_>) -> Result<()> {
-        let (record, epoch) = (draft.record.clone(), draft.epoch);
-        let settled = self.state().commit(draft);
+    fn commit(&self, draft: Draft, decided: Option<&Data>) -> Result<()> {
+        let after = decided.map(|_| (draft.record.clone(), draft.epoch));
+        let settled = self.state().commit(draft, decided);
         // The edits that were made meanwhile know nothing of what was decided.
-        if !settled && how.decide.is_some() {
-            self.rebase(&record, epoch)?;
+        match after.filter(|_| !settled) {
+            Some((record, epoch)) => self.rebase(&record, epoch),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Notes that a draft was not written; `false` if the id was changed meanwhile.
@@ -350,7 +391,7 @@ impl Shared {
 
     /// Puts this request's edits on top of what another one has written.
     fn rebase(&self, current: &Record, epoch: u64) -> Result<()> {
-        loop {
+        for _ in 0..MOST_RUNS {
             let (edits, version) = {
                 let state = self.state();
                 (state.edits().clone(), state.version())
@@ -367,6 +408,7 @@ impl Shared {
                 return Ok(());
             }
         }
+        Err(edits_itself("save"))
     }
 
     fn overwrite(&self, current: Record, epoch: u64) {
@@ -379,7 +421,9 @@ impl Shared {
     /// Notes that the session is no longer stored, and makes the error that says so.
     pub(crate) fn gone(&self, operation: &'static str) -> Error {
         tracing::debug!("the session was destroyed or has expired meanwhile; edits are dropped");
-        self.state().phase = Phase::Gone;
+        let mut state = self.state();
+        state.lost |= !state.edits().is_empty() || state.settings_changed() || state.has_new_id();
+        state.phase = Phase::Gone;
         Error::new(ErrorKind::Missing, operation)
     }
 
@@ -400,23 +444,13 @@ impl Shared {
     }
 }
 
-/// The keys that both of two selections keep.
-fn both(one: Option<Vec<String>>, other: Option<Vec<String>>) -> Option<Vec<String>> {
-    match (one, other) {
-        (Some(mut one), Some(other)) => {
-            one.retain(|key| other.contains(key));
-            Some(one)
-        }
-        (one, other) => one.or(other),
-    }
-}
-
 /// A row on the way of edits that follow a session: the keys that went there, where not all did, and
 /// what it holds, if that is known.
 type Row = (SessionId, Option<Vec<String>>, Option<Record>);
 
 enum Drafted {
-    Draft(Draft),
+    /// With the data that was decided on.
+    Draft(Draft, Option<Data>),
     /// The id was changed meanwhile.
     Elsewhere,
     Refused,
