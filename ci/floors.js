@@ -106,13 +106,21 @@ for (const [module, used] of graph) {
   }
 }
 
-/** A circle through a module, or null. Parts of one module, and it, may use each other. */
+/** A file of a floor, or a folder of it: its files may use each other. */
+const piece = (module) => module.split("::").slice(0, 2).join("::");
+
+const pieces = new Map();
+for (const [module, used] of graph) {
+  const others = pieces.get(piece(module)) ?? new Set();
+  for (const other of used) if (piece(other) !== piece(module)) others.add(piece(other));
+  pieces.set(piece(module), others);
+}
+
+/** A circle through a piece, or null. */
 function circle(start) {
-  const family = (name) => name.split("::").slice(0, 2).join("::");
   const seen = new Set();
   const walk = (at, way) => {
-    for (const next of graph.get(at) ?? []) {
-      if (family(next) === family(at)) continue;
+    for (const next of pieces.get(at) ?? []) {
       if (next === start) return [...way, next];
       if (seen.has(next)) continue;
       seen.add(next);
@@ -124,7 +132,7 @@ function circle(start) {
   return walk(start, [start]);
 }
 
-for (const module of graph.keys()) {
+for (const module of pieces.keys()) {
   const found = circle(module);
   if (found) {
     faults.push(`a circle: ${found.join(" -> ")}`);

@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::format::cookie::encode_component;
 use crate::format::date::parse_iso;
+use crate::format::percent::encode_component;
 use crate::{
     Clock, Connection, CookieOptions, Data, ErrorKind, Record, RequestHead, Secrets, SessionCookie,
     SessionId, StoredExpiry,

@@ -7,5 +7,6 @@ pub(crate) mod date;
 pub(crate) mod error;
 pub(crate) mod facts;
 pub(crate) mod id;
+pub(crate) mod percent;
 pub(crate) mod record;
 pub(crate) mod secrets;

@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::format::cookie::encode_component;
+use crate::format::percent::encode_component;
 use crate::{Error, Result, SessionId};
 
 /// Characters of a signature: 32 bytes in base64 without padding.

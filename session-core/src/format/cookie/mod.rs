@@ -17,7 +17,7 @@ use crate::format::date;
 use attributes::{Attribute, Attributes, JsonObject, SameSiteForm, SecureForm};
 use millis::Millis;
 
-pub(crate) use header::{encode_component, is_token, named_values, with_decoded};
+pub(crate) use header::{is_token, named_values, with_decoded};
 pub(crate) use options::Template;
 pub use options::{CookieOptions, SameSiteOption, SecureOption};
 pub(crate) use rules::check_length;

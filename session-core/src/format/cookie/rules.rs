@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use super::SameSite;
 use super::attributes::{Attribute, Attributes, SecureForm, invalid, is_domain, is_path};
-use super::header::encode_component;
 use crate::Result;
+use crate::format::percent::encode_component;
 use crate::format::secrets::SIGNATURE_LENGTH;
 
 /// RFC 6265bis, section 5.6: a cookie with more bytes in its name and value is ignored.
