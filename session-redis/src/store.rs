@@ -33,7 +33,10 @@ const SET_BYTES: usize = "SETPXNX".len() + MILLIS_BYTES;
 /// A session store on Redis or Valkey: one server, a cluster, or a master that Sentinels watch.
 ///
 /// Clones are handles on the same store and share its connections: one to each server for each
-/// tokio runtime, which any number of operations use at the same time.
+/// tokio runtime, which any number of operations use at the same time. The server answers them in
+/// their order: where it keeps writes waiting (`CLIENT PAUSE .. WRITE`, and `FAILOVER` for a moment),
+/// the reads behind a write wait as well, for the
+/// [`response_timeout`](crate::RedisStoreBuilder::response_timeout) at most.
 ///
 /// # Rows
 ///

@@ -24,6 +24,7 @@ mod suite;
 #[cfg(feature = "tls")]
 mod tls;
 mod trips;
+mod upkeep;
 
 use redis::{FromRedisValue, cmd};
 use session_redis::{RedisStore, RedisStoreBuilder};

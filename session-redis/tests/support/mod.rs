@@ -9,6 +9,7 @@
 pub(crate) mod harness;
 pub(crate) mod hooks;
 pub(crate) mod site;
+pub(crate) mod visitor;
 
 use std::time::Duration;
 

@@ -18,6 +18,7 @@ mod sqlite;
 mod sweeper;
 mod tls;
 mod trips;
+mod upkeep;
 mod zone;
 
 use std::time::{Duration, SystemTime};

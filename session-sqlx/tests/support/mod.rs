@@ -9,3 +9,5 @@
 pub(crate) mod harness;
 pub(crate) mod hooks;
 pub(crate) mod rows;
+#[path = "../../../session-redis/tests/support/visitor.rs"]
+pub(crate) mod visitor;
