@@ -226,6 +226,33 @@ fn reload_of_a_session_that_is_not_stored_fails_and_keeps_it() {
 }
 
 #[test]
+fn the_browser_hears_of_what_was_saved_and_then_reloaded() {
+    for loses in [false, true] {
+        let store = Recorder::new(ALL);
+        let lifecycle = lifecycle(&store, |options| {
+            options.cookie(CookieOptions::new().max_age(MINUTE))
+        });
+        let mut visitor = Visitor::default();
+        for call in ["create", "replace"] {
+            let response = visitor.visit_async(&lifecycle, async |session| {
+                session.insert("a", call).unwrap();
+                if loses {
+                    store.lose_answer(call);
+                }
+                assert_eq!(session.save().await.is_err(), loses);
+                session.reload().await.unwrap();
+            });
+            // Of a change whose answer was lost, only the end is new to the browser.
+            assert!(response.sets_cookie() || (loses && call == "replace"));
+            assert_eq!(store.len(), 1);
+        }
+        visitor.visit(&lifecycle, |session| {
+            assert_eq!(session.get("a").unwrap(), Some("replace".to_owned()));
+        });
+    }
+}
+
+#[test]
 fn regenerate_keeps_what_it_is_told_to() {
     let store = Recorder::new(ALL);
     let lifecycle = lifecycle(&store, same);

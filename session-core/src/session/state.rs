@@ -160,8 +160,11 @@ impl State {
         self.edits.forget_all();
         self.attempt = None;
         self.version += 1;
-        // Of a session with a new id, the browser has not heard yet.
-        if self.id_change.is_none() {
+        // What the browser is to hear of this request's own writes is not forgotten.
+        if self.id.is_some() && self.is_new() {
+            // It is there, so that it was written, although the answer may have been lost.
+            self.written.get_or_insert(SystemTime::UNIX_EPOCH);
+        } else if self.id_change.is_none() && !self.has_written() {
             self.found = Some(Found {
                 id: id.clone(),
                 record: record.clone(),
