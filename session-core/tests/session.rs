@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::{ALL, Recorder, Visitor};
 use http::HeaderValue;
 use session_core::{
-    Connection, CookieOptions, ErrorKind, Lifecycle, OnConflict, OnStoreError, SameSite,
+    Connection, CookieOptions, ErrorKind, Lifecycle, OnConflict, OnStoreError, Record, SameSite,
     SameSiteOption, Secrets, SecureOption, Session, SessionId, SessionOptions, StoredExpiry, Unset,
 };
 
@@ -249,6 +249,23 @@ fn the_browser_hears_of_what_was_saved_and_then_reloaded() {
         visitor.visit(&lifecycle, |session| {
             assert_eq!(session.get("a").unwrap(), Some("replace".to_owned()));
         });
+    }
+}
+
+/// A touch takes that end away, in Node as here, before it is asked whether there is one to tell.
+#[test]
+fn an_end_without_a_max_age_is_not_sent_again() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store, same);
+    let mut visitor = Visitor::with_session(&lifecycle);
+    for (max_age, sent) in [("", false), (r#""originalMaxAge":60000,"#, true)] {
+        let row =
+            format!(r#"{{"cookie":{{{max_age}"expires":"2026-01-02T04:00:00.000Z","path":"/"}}}}"#);
+        let record = Record::decode(row, StoredExpiry::InJson).unwrap();
+        store.inner().records.insert(visitor.id(), record);
+        let response = visitor.visit(&lifecycle, |session| session.insert("a", &1).unwrap());
+        assert_eq!(response.sets_cookie(), sent);
+        assert!(store.only().ends_with(r#","a":1}"#));
     }
 }
 

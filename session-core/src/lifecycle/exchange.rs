@@ -403,9 +403,11 @@ impl Exchange {
             }
         };
         cookies.push(cookie);
-        let old = self.browsers_cookie(state);
-        if !old.same_place(&state.cookie, &options.name) {
-            cookies.extend(self.removal(&old)?);
+        if shared.origin.had_cookie() {
+            let old = self.browsers_cookie(state);
+            if !old.same_place(&state.cookie, &options.name) {
+                cookies.extend(self.removal(&old)?);
+            }
         }
         Ok(())
     }
