@@ -146,6 +146,17 @@ story(
 );
 
 story(
+  "a value that is nested deeper than readers go is refused",
+  memory,
+  { node: [false, true], rust: [true, false] },
+  async (visit) => {
+    const value = JSON.parse("[".repeat(127) + "]".repeat(127));
+    const { results } = await visit(null, { op: "set", key: "a", value }, { op: "get", key: "a" });
+    return [Boolean(results[0]?.error), results[1] !== null];
+  },
+);
+
+story(
   "15: a cookie that no browser keeps is refused before its session is stored",
   memory,
   { node: [200, 1, true], rust: [500, 0, false] },
