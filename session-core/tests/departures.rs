@@ -234,6 +234,36 @@ fn d04_a_destroyed_sessions_cookie_is_dropped_where_it_lies() {
 }
 
 #[test]
+fn d04_an_old_cookie_is_dropped_where_other_settings_lead_elsewhere() {
+    let moves = |session: Session| session.update_cookie(|cookie| cookie.set_path("/app"));
+    let dropped = "connect.sid=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly";
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store);
+    for regenerates in [false, true] {
+        let mut visitor = Visitor::with_session(&lifecycle);
+        let mut stale = visitor.clone();
+        let response = visitor.visit(&lifecycle, |session| {
+            if regenerates {
+                session.regenerate();
+            }
+            moves(session);
+        });
+        assert!(response.sets_cookie());
+        assert_eq!(response.0[1..], [dropped]);
+        // Whoever comes with a cookie of no session has it where new ones are put.
+        store.inner().records.clear();
+        let response = stale.visit_async(&lifecycle, async |session| {
+            if regenerates {
+                session.regenerate();
+            }
+            moves(session.clone());
+            session.destroy().await.unwrap();
+        });
+        assert_eq!(response.0, [dropped]);
+    }
+}
+
+#[test]
 fn d04_writes_after_destroy_start_a_new_session() {
     let store = Recorder::new(ALL);
     let lifecycle = lifecycle(&store);

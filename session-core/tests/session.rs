@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::{ALL, Recorder, Visitor};
 use http::HeaderValue;
 use session_core::{
-    Connection, CookieOptions, ErrorKind, Lifecycle, OnConflict, OnStoreError, SameSite,
+    Connection, CookieOptions, ErrorKind, Lifecycle, OnConflict, OnStoreError, Record, SameSite,
     SameSiteOption, Secrets, SecureOption, Session, SessionId, SessionOptions, StoredExpiry, Unset,
 };
 
@@ -223,6 +223,50 @@ fn reload_of_a_session_that_is_not_stored_fails_and_keeps_it() {
             ErrorKind::Missing
         );
     });
+}
+
+#[test]
+fn the_browser_hears_of_what_was_saved_and_then_reloaded() {
+    for loses in [false, true] {
+        let store = Recorder::new(ALL);
+        let lifecycle = lifecycle(&store, |options| {
+            options.cookie(CookieOptions::new().max_age(MINUTE))
+        });
+        let mut visitor = Visitor::default();
+        for call in ["create", "replace"] {
+            let response = visitor.visit_async(&lifecycle, async |session| {
+                session.insert("a", call).unwrap();
+                if loses {
+                    store.lose_answer(call);
+                }
+                assert_eq!(session.save().await.is_err(), loses);
+                session.reload().await.unwrap();
+            });
+            // Of a change whose answer was lost, only the end is new to the browser.
+            assert!(response.sets_cookie() || (loses && call == "replace"));
+            assert_eq!(store.len(), 1);
+        }
+        visitor.visit(&lifecycle, |session| {
+            assert_eq!(session.get("a").unwrap(), Some("replace".to_owned()));
+        });
+    }
+}
+
+/// A touch takes that end away, in Node as here, before it is asked whether there is one to tell.
+#[test]
+fn an_end_without_a_max_age_is_not_sent_again() {
+    let store = Recorder::new(ALL);
+    let lifecycle = lifecycle(&store, same);
+    let mut visitor = Visitor::with_session(&lifecycle);
+    for (max_age, sent) in [("", false), (r#""originalMaxAge":60000,"#, true)] {
+        let row =
+            format!(r#"{{"cookie":{{{max_age}"expires":"2026-01-02T04:00:00.000Z","path":"/"}}}}"#);
+        let record = Record::decode(row, StoredExpiry::InJson).unwrap();
+        store.inner().records.insert(visitor.id(), record);
+        let response = visitor.visit(&lifecycle, |session| session.insert("a", &1).unwrap());
+        assert_eq!(response.sets_cookie(), sent);
+        assert!(store.only().ends_with(r#","a":1}"#));
+    }
 }
 
 #[test]

@@ -28,7 +28,8 @@ const MIGRATE: &str = "migrate";
 /// statement, and one round trip once the connection knows it; preparing it takes another one.
 /// There is no transaction and no ping before or after, but for a connection that nobody has used
 /// [for a while](crate::SqlxStoreBuilder::trust_idle). On SQLite, where there is no trip to make,
-/// `replace` looks a second time if nothing was written. `sweep` asks a second time whether anything
+/// `replace` looks a second time if nothing was written; on MySQL and MariaDB it does so only where a
+/// record was to be replaced by one that has ended. That one removes the row. `sweep` asks a second time whether anything
 /// is left if it removed as many as it was allowed to. `all` and `ids` take one for each page.
 ///
 /// A read is one plain `SELECT`, and waits for no writer: writers have a part of the connections
@@ -271,22 +272,29 @@ impl Store for SqlxStore {
             expires: self.0.end(new.expires()),
             ..Values::default()
         };
-        let mut answer = self
-            .0
-            .ask("replace", &self.0.statements.replace, values)
-            .await?;
+        let Inner {
+            dialect,
+            statements,
+            clock,
+            ..
+        } = &*self.0;
+        // A row that has ended would lie there until the next sweep.
+        let ended = new.expires().is_some_and(|end| end <= clock.now());
+        let (statement, outcome) = if ended {
+            (&statements.end, dialect.ended)
+        } else {
+            (&statements.replace, dialect.replaced)
+        };
+        let mut answer = self.0.ask("replace", statement, values).await?;
         if let Some(mark) = answer.rows.first().and_then(|row| row.number) {
             answer.done.mark = mark;
         }
-        Ok(match (self.0.dialect.replaced)(&answer.done) {
+        Ok(match outcome(&answer.done) {
             Outcome::Replaced => Replaced::Replaced,
             Outcome::Conflict => Replaced::Conflict,
             Outcome::Missing => Replaced::Missing,
             Outcome::Unwritten => {
-                let found = self
-                    .0
-                    .ask("replace", &self.0.statements.find, values)
-                    .await?;
+                let found = self.0.ask("replace", &statements.find, values).await?;
                 if found.rows.is_empty() {
                     Replaced::Missing
                 } else {

@@ -16,9 +16,9 @@ export function inProcess(probe) {
 }
 
 /**
- * Rows on a server or in a file: `{ text, json, left, extends }` by id. `left` is milliseconds;
- * `extends` says which sessions our store extends and express-session's does not: those that were
- * `read` and nothing else, and those that end with the `browser`.
+ * Rows on a server or in a file: `{ text, json, left, extendsAll }` by id. `left` is milliseconds;
+ * `extendsAll` says that our store extends sessions that end with the browser, too, and
+ * express-session's does not.
  */
 export async function outside(url) {
   switch (url.split(":")[0]) {
@@ -32,7 +32,6 @@ export async function outside(url) {
           return text && { text, left };
         },
         write: (id, text, left) => client.set(`sess:${id}`, text, { PX: left }),
-        extends: ["read"],
         close: () => client.close(),
       });
     }
@@ -53,7 +52,6 @@ export async function outside(url) {
             `insert into session (sid, sess, expire) values ($1, $2::json, localtimestamp + $3 * interval '1 ms')`,
             [id, text, left],
           ),
-        extends: ["read"],
         close: () => ended(client),
       });
     }
@@ -95,7 +93,7 @@ export async function outside(url) {
         write: async (id, text, left) => {
           client.prepare(`insert into sessions (sid, sess, ${column}) values (?, ?, ?)`).run(id, text, insert(left));
         },
-        extends: preset === "connect-sqlite3" ? ["read", "browser"] : ["read"],
+        extendsAll: preset === "connect-sqlite3",
         close: async () => client.close(),
       });
     }
@@ -118,7 +116,7 @@ async function ended(pool) {
   await closed;
 }
 
-function reader({ read, extends: more = [], ...rest }) {
+function reader({ read, extendsAll = false, ...rest }) {
   return {
     ...rest,
     async texts(ids) {
@@ -127,7 +125,7 @@ function reader({ read, extends: more = [], ...rest }) {
     },
     async get(ids) {
       const rows = await Promise.all(ids.map((id) => read(id)));
-      return rows.map((row) => row && { text: row.text, left: Number(row.left), json: JSON.parse(row.text), extends: more });
+      return rows.map((row) => row && { text: row.text, left: Number(row.left), json: JSON.parse(row.text), extendsAll });
     },
   };
 }

@@ -109,13 +109,15 @@ class World {
       if (tag === "id") {
         if (result?.error) return { covered: false };
         story.id = result;
-      } else if (tag === "base") base = story.cookie = result;
-      else if (tag === "before" || tag === "end") {
+      } else if (tag === "base") {
+        base = story.cookie = result;
+        // Where the browser's cookie lies, whatever this request makes of its own.
+        story.place ??= result;
+      } else if (tag === "before" || tag === "end") {
         story.cookie = result;
         if (!sameSettings(base, result)) story.settingsChanged = true;
       } else if (!result?.error) {
         if (step.op === "regenerate") {
-          story.dropped ??= story.cookie;
           story.regenerated = true;
           story.saved = false;
         }
@@ -125,7 +127,6 @@ class World {
     }
     story.isNew = story.id !== cookieId;
     story.sendable = !story.cookie.secure || secure;
-    story.place = story.dropped ?? story.cookie;
     return story;
   }
 
@@ -151,8 +152,7 @@ class World {
           else this.ownCookie(compare, story, header, since);
           theirs = null;
         }
-        const elsewhere = story.regenerated && story.dropped && given.length > 0 && !samePlace(story.dropped, story.cookie);
-        expected.removal = elsewhere && present;
+        expected.removal = present && given.length > 0 && !samePlace(story.place, story.cookie);
         if (expected.removal) this.departure(4);
       }
     }
@@ -237,9 +237,7 @@ class World {
         compare.row("the row", { json: expected }, other && { json: other.json }, since);
         continue;
       }
-      const extended =
-        (other?.extends?.includes("read") && story.ended === "unset") ||
-        (other?.extends?.includes("browser") && !other.json.cookie.expires);
+      const extended = other?.extendsAll && !other.json.cookie.expires;
       if (rust && own && extended && node && other.left > node.left + this.slack) {
         // Its end has moved here, and with express-session it has not.
         this.parted = true;

@@ -422,18 +422,21 @@ impl Exchange {
             }
         };
         cookies.push(cookie);
-        let old = self.browsers_cookie(state);
-        if !old.same_place(&state.cookie, &options.name) {
-            cookies.extend(self.removal(&old)?);
+        if shared.origin.had_cookie() {
+            let old = self.browsers_cookie(state);
+            if !old.same_place(&state.cookie, &options.name) {
+                cookies.extend(self.removal(&old)?);
+            }
         }
         Ok(())
     }
 
-    /// The cookie that the browser has, as far as its place is known.
+    /// The cookie that the browser has, as far as its place is known: without a session that knows
+    /// it, it is where new ones are put, wherever this request has moved its own.
     fn browsers_cookie(&self, state: &State) -> SessionCookie {
         let found = state.found.as_ref();
         found.map_or_else(
-            || state.cookie.clone(),
+            || self.0.config.new_cookie(&self.0.origin),
             |found| found.record.cookie().clone(),
         )
     }

@@ -187,6 +187,10 @@ impl State {
         self.edits.forget_all();
         self.attempt = None;
         self.version += 1;
+        // A new session is there, so that it was written, although the answer may have been lost.
+        if self.id.is_some() && self.is_new() {
+            self.written.get_or_insert(SystemTime::UNIX_EPOCH);
+        }
         self.id = Some(id);
         self.base = Base::Stored(record);
     }

@@ -22,6 +22,8 @@ pub(crate) struct Dialect {
     pub(crate) set: &'static str,
     pub(crate) create: &'static str,
     pub(crate) replace: &'static str,
+    /// `replace` by a record that has ended, on the same condition.
+    pub(crate) end: &'static str,
     pub(crate) sweep: &'static str,
     /// What comes first in a migration.
     pub(crate) lock: Option<&'static str>,
@@ -34,9 +36,10 @@ pub(crate) struct Dialect {
     pub(crate) unique: Option<&'static str>,
     /// How many records a `replace` sends in one message.
     pub(crate) texts: usize,
-    /// What `create` and `replace` have done, from what the driver says of them.
+    /// What `create`, `replace` and `end` have done, from what the driver says of them.
     pub(crate) created: fn(&Done) -> bool,
     pub(crate) replaced: fn(&Done) -> Outcome,
+    pub(crate) ended: fn(&Done) -> Outcome,
 }
 
 /// These are the same everywhere.
@@ -63,6 +66,10 @@ pub(crate) const IDS: [&str; 2] = [
 /// Fails unless the table has the columns, and the server knows the time zone.
 pub(crate) const CHECK: &str =
     "SELECT {end out}, {data out}, {sid} FROM {table} WHERE {live} LIMIT 0";
+
+/// `replace` by a record that has ended, where the statement cannot say why it removed nothing.
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
+pub(crate) const END: &str = "DELETE FROM {table} WHERE {sid} = {id} AND {live} AND {same}";
 
 /// The upserts of SQLite and PostgreSQL. With a name of its own, the table may be called `excluded`.
 /// `create` takes over the row of what has ended, in the same statement.
@@ -114,6 +121,15 @@ pub(crate) enum Outcome {
     Missing,
     /// Nothing was written, and whether there is a record has to be asked.
     Unwritten,
+}
+
+/// The end of a statement that cannot say why it wrote nothing.
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
+pub(crate) fn written(done: &Done) -> Outcome {
+    match done.rows {
+        0 => Outcome::Unwritten,
+        _ => Outcome::Replaced,
+    }
 }
 
 /// The mark of a statement that says it all.

@@ -2,7 +2,7 @@ use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySqlConnection, MySqlDatabaseError, MySqlQueryResult};
 use sqlx::{Executor, MySql, Row as _};
 
-use super::{Dialect, Done, Outcome, PLAIN, REPLACED, Reason};
+use super::{Dialect, Done, END, Outcome, PLAIN, REPLACED, Reason, written};
 use crate::driver::Driver;
 use crate::layout::Layout;
 
@@ -23,6 +23,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
               {end} = IF({same}, IF(LAST_INSERT_ID(2), {end in}, {end}), {end}), \
               {json} = IF({same}, {data in}, {json}) \
               WHERE {sid} = {id} AND {live}",
+    end: END,
     sweep: "DELETE FROM {table} WHERE NOT ({live}) LIMIT {limit}",
     lock: None,
     indexed: None,
@@ -46,6 +47,8 @@ pub(crate) const DIALECT: Dialect = Dialect {
         (_, REPLACED) => Outcome::Replaced,
         _ => Outcome::Conflict,
     },
+    // No number comes back with the answer to a DELETE.
+    ended: written,
 };
 
 /// The question of [`Layout::fits`], with what the columns may be.

@@ -20,6 +20,11 @@ pub(crate) const DIALECT: Dialect = Dialect {
               SELECT CASE WHEN EXISTS (SELECT 1 FROM session_sqlx_written) THEN 2 \
               WHEN EXISTS (SELECT 1 FROM {table} WHERE {sid} = {id} AND {live}) THEN 1 \
               ELSE 0 END::bigint",
+    end: "WITH session_sqlx_ended AS (DELETE FROM {table} \
+          WHERE {sid} = {id} AND {live} AND {same} RETURNING 1) \
+          SELECT CASE WHEN EXISTS (SELECT 1 FROM session_sqlx_ended) THEN 2 \
+          WHEN EXISTS (SELECT 1 FROM {table} WHERE {sid} = {id} AND {live}) THEN 1 \
+          ELSE 0 END::bigint",
     // An array is made once. With IN the planner may run the subquery, and its limit, for every row
     // of an outer loop.
     sweep: "DELETE FROM {table} WHERE {sid} = ANY (ARRAY \
@@ -45,12 +50,17 @@ pub(crate) const DIALECT: Dialect = Dialect {
     ),
     texts: 2,
     created: |done| done.rows > 0,
-    replaced: |done| match done.mark {
+    replaced: marked,
+    ended: marked,
+};
+
+fn marked(done: &Done) -> Outcome {
+    match done.mark {
         REPLACED => Outcome::Replaced,
         1 => Outcome::Conflict,
         _ => Outcome::Missing,
-    },
-};
+    }
+}
 
 /// The question of [`Layout::fits`], with what the columns may be: their type below a domain is
 /// `base`, and what it is limited to, with the four bytes of its length, `most`.

@@ -5,7 +5,7 @@ use sqlx::error::DatabaseError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteQueryResult};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, Row as _, Sqlite};
 
-use super::{CREATE, Dialect, Done, Outcome, PLAIN, Reason, SET};
+use super::{CREATE, Dialect, Done, END, PLAIN, Reason, SET, written};
 use crate::driver::Driver;
 use crate::layout::Layout;
 
@@ -18,6 +18,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
     create: CREATE,
     replace: "UPDATE {table} SET {json} = {data in}, {end} = {end in} \
               WHERE {sid} = {id} AND {live} AND {same}",
+    end: END,
     sweep: "DELETE FROM {table} WHERE {sid} IN \
             (SELECT {sid} FROM {table} WHERE NOT ({live}) LIMIT {limit})",
     lock: None,
@@ -41,14 +42,9 @@ pub(crate) const DIALECT: Dialect = Dialect {
     ),
     texts: 1,
     created: |done| done.rows > 0,
-    replaced: |done| {
-        if done.rows > 0 {
-            Outcome::Replaced
-        } else {
-            // The second question of this store: in an embedded database it is no round trip.
-            Outcome::Unwritten
-        }
-    },
+    // The second question of this store: in an embedded database it is no round trip.
+    replaced: written,
+    ended: written,
 };
 
 /// The question of [`Layout::fits`], with what the columns may be: their declared types are `type`, and

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
-use session_core::{Clock, Created, ErrorKind, Store};
+use session_core::{Clock, Created, ErrorKind, Replaced, Store};
 use session_sqlx::{Database, Schema};
 
 use crate::{EVERY, builder, id, record, rows};
@@ -82,6 +82,39 @@ async fn node_reads_our_rows_and_ends_them_when_we_do() {
             let found = store.get(&id("SID")).await.unwrap();
             assert_eq!(found.is_some(), alive, "{schema:?} on {database:?}");
         }
+        rows.drop_table().await;
+    }
+}
+
+/// As a sign-out ends a session: nothing is left for the sweep.
+#[tokio::test]
+async fn a_record_that_has_ended_replaces_a_row_by_none() {
+    for (database, schema) in EVERY {
+        let rows = rows(database, schema);
+        let store = crate::open(&rows).await;
+        let (x, nobody) = (id("x"), id("nobody"));
+        let (a, b) = (record("a", crate::in_an_hour()), record("b", None));
+        // Long ago, and in the second that the column may not tell from the one to come.
+        for ended in [SystemTime::UNIX_EPOCH, Clock::system().now()] {
+            let ended = record("ended", ended);
+            store.set(&x, &a).await.unwrap();
+            for (id, old, answer, left) in [
+                (&nobody, &a, Replaced::Missing, 1),
+                (&x, &b, Replaced::Conflict, 1),
+                (&x, &a, Replaced::Replaced, 0),
+                (&x, &a, Replaced::Missing, 0),
+            ] {
+                let told = store.replace(id, old, &ended).await.unwrap();
+                assert_eq!(told, answer, "{schema:?} on {database:?}");
+                assert_eq!(rows.count().await.unwrap(), left);
+            }
+        }
+        // What has ended by itself is the sweep's.
+        let ended = record("a", SystemTime::UNIX_EPOCH);
+        store.set(&x, &ended).await.unwrap();
+        let told = store.replace(&x, &ended, &ended).await.unwrap();
+        assert_eq!(told, Replaced::Missing, "{schema:?} on {database:?}");
+        assert_eq!(rows.count().await.unwrap(), 1);
         rows.drop_table().await;
     }
 }

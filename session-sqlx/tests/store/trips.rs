@@ -1,5 +1,7 @@
 //! Every operation is one round trip, also where it finds nothing.
 
+use std::time::SystemTime;
+
 use futures_util::StreamExt;
 use session_conformance::Proxy;
 use session_core::Store;
@@ -21,6 +23,7 @@ async fn every_operation_is_one_round_trip() {
         let store = builder(&rows).connect(&url).await.unwrap();
         store.migrate().await.unwrap();
         let (a, b) = (record("a", in_an_hour()), record("b", None));
+        let ended = record("a", SystemTime::UNIX_EPOCH);
         let (x, nobody) = (id("x"), id("nobody"));
         // Once to prepare the statements, once to count.
         for counted in [false, true] {
@@ -45,6 +48,10 @@ async fn every_operation_is_one_round_trip() {
             check("replace in conflict");
             let _ = store.replace(&nobody, &a, &b).await.unwrap();
             check("replace of nothing");
+            let _ = store.replace(&x, &b, &ended).await.unwrap();
+            check("replace by one that has ended");
+            store.set(&x, &b).await.unwrap();
+            check("set");
             let _ = store.touch(&x, &cookie(in_an_hour())).await.unwrap();
             check("touch");
             assert_eq!(store.length().await.unwrap(), 1);

@@ -1,6 +1,7 @@
 //! express-session's options, in its own names and forms.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use session_tower::{CookieOptions, Secrets, SessionOptions, Store, Unset};
@@ -28,6 +29,15 @@ struct Options {
     proxy: Option<bool>,
     #[serde(default)]
     cookie: Option<CookieOptions>,
+    /// Not one of express-session's, whose sessions' ends move with every request: milliseconds, and
+    /// `null` for the library's own default.
+    #[serde(default = "every_request")]
+    touch_after: Option<u64>,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the field's type")]
+fn every_request() -> Option<u64> {
+    Some(0)
 }
 
 #[derive(Deserialize)]
@@ -63,6 +73,9 @@ pub(crate) fn parse(json: &str, store: Arc<dyn Store>) -> Result<SessionOptions,
     }
     if let Some(trusted) = given.proxy {
         options = options.proxy(trusted);
+    }
+    if let Some(millis) = given.touch_after {
+        options = options.touch_after(Duration::from_millis(millis));
     }
     Ok(options)
 }

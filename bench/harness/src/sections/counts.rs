@@ -130,8 +130,6 @@ fn check_budget(counts: &Counts) -> Result<(), String> {
         let budget = match scenario {
             Scenario::Stranger | Scenario::Untouched => 0.0,
             Scenario::Read | Scenario::New => 1.0,
-            // It reads and extends in one command.
-            Scenario::Extend if stack.store == Store::Redis => 1.0,
             Scenario::Extend | Scenario::Edit => 2.0,
         };
         let [round_trips, ..] = count.passed;

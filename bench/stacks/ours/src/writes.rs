@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bench_shared::Writes;
 use session_core::{
-    Capabilities, Created, Record, Replaced, Result, SessionCookie, SessionId,
-    Store, StoreStream, Swept, Touched,
+    Capabilities, Created, Record, Replaced, Result, SessionCookie, SessionId, Store, StoreStream,
+    Swept, Touched,
 };
 
 #[derive(Debug)]
@@ -74,7 +74,6 @@ impl Store for Written {
     async fn touch(&self, id: &SessionId, cookie: &SessionCookie) -> Result<Touched> {
         self.store.touch(id, cookie).await
     }
-
 
     async fn create(&self, id: &SessionId, record: &Record) -> Result<Created> {
         self.store.create(id, record).await

@@ -267,9 +267,10 @@ impl SessionCookie {
         self.original_max_age == other.original_max_age
     }
 
-    /// Whether Node would count `expires` as set: anything but null and undefined.
+    /// Whether Node would count `expires` as set once the session is touched: anything but null and
+    /// undefined.
     pub(crate) fn has_expires(&self) -> bool {
-        self.expires != Millis::NULL && self.expires != Millis::UNDEFINED
+        self.original_max_age != Millis::NULL && self.original_max_age != Millis::UNDEFINED
     }
 
     /// Takes the expiry that the backend keeps, where the row's JSON has a date that may be stale.
