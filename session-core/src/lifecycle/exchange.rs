@@ -99,7 +99,9 @@ impl Exchange {
             }
             match config.store().get(id).await {
                 // Its session has gone on under another id, which nobody learns from the old one.
-                Ok(Some(record)) if Moved::read(&record).is_some() => {}
+                Ok(Some(record)) if Moved::read(&record).is_some() => {
+                    fault! { ForwardOpensTheNew, return crate::schedules::faults::follow(config, &record).await }
+                }
                 Ok(Some(record)) => {
                     self.settle_any().await;
                     return Ok(Some((id.clone(), record)));
@@ -227,11 +229,13 @@ impl Exchange {
             done => done,
         };
         state.finished = true;
+        let remains = state.has_remains();
+        fault! { CookieInDoubt, let remains = false }
         let reply = match &done {
             Ok(()) => plan,
             // Only a new session that was stored before the failure gets its cookie, and not while
             // the one that it is to follow may still be there.
-            Err(_) if state.has_written() && state.is_new() && !state.has_remains() => Plan {
+            Err(_) if state.has_written() && state.is_new() && !remains => Plan {
                 reply: reply(self.rules(), &self.situation(&state), Action::Nothing),
                 ..plan
             },
@@ -289,6 +293,7 @@ impl Exchange {
 
     async fn write(&self) -> Result<()> {
         let shared = &*self.0;
+        fault! { OldGoesFirst, shared.retire().await? }
         shared.write(shared.as_configured()).await?;
         shared.retire().await
     }
@@ -308,6 +313,7 @@ impl Exchange {
             state.cookie = cookie.clone();
             (id, cookie)
         };
+        fault! { TouchesBySet, return crate::schedules::faults::touch_by_set(shared, &id, &cookie).await }
         let touched = config.store().touch(&id, &cookie);
         match within(config.options.touch_limit, touched).await {
             Some(Ok(Touched::Touched)) => Ok(true),

@@ -5,13 +5,15 @@
 //! `cargo nextest run` tries a fixed share. `SESSION_SCHEDULES=NUMBER cargo test --release -p
 //! session-core --lib schedules -- --nocapture` tries up to so many of each script.
 
+mod bites;
 mod check;
+pub(crate) mod faults;
 mod scripts;
 mod search;
 mod store;
 mod world;
 
-use crate::Capabilities;
+use crate::{Capabilities, OnConflict};
 use scripts::Deed;
 use search::{Budget, explore};
 use world::Script;
@@ -46,6 +48,8 @@ fn script(deeds: Vec<Deed>) -> Script {
     Script {
         deeds,
         capabilities: ALL,
+        on_conflict: OnConflict::Merge,
+        browser_session: false,
         expires: false,
         in_turn: false,
     }
@@ -58,6 +62,7 @@ fn at_most(share: usize, faults: usize) -> Budget {
     Budget {
         faults,
         schedules: wanted.unwrap_or(share),
+        more: 20_000,
     }
 }
 

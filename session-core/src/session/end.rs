@@ -35,10 +35,12 @@ impl Config {
                     None => continue,
                 },
             };
+            fault! { EndsByIdAlone, return store.destroy(&id).await }
             let moved = Moved::read(&current);
             let mut successors =
                 moved.map_or_else(Vec::new, |moved| moved.successors(self.clock().now()));
             successors.retain(|(successor, _)| !seen.contains(successor));
+            fault! { EndsOnlyTheRow, let successors = Vec::new() }
             if !successors.is_empty() {
                 rows.push((id, Some(current)));
                 for (successor, _) in successors {
@@ -58,6 +60,7 @@ impl Config {
     /// Finishes what a request has left half done, if there is something of the session with this id
     /// or, without one, of any. The next request does it if this one cannot.
     pub(crate) async fn settle(&self, successor_of: Option<&SessionId>) -> Result<()> {
+        fault! { NeverSettles, return Ok(()) }
         let Some(mut taken) = self.unsettled.take(successor_of) else {
             return Ok(());
         };
@@ -102,7 +105,10 @@ impl Config {
             return Ok(());
         };
         // Nobody has heard of the new id: as far as anybody knows, this is the session's.
-        if Moved::read(&current).is_some_and(|moved| moved.can_be_undone(id)) {
+        let undone = Moved::read(&current).is_some_and(|moved| moved.can_be_undone(id));
+        fault! { SettlesWhatHasEnded, let undone = Moved::read(&current).is_some() }
+        fault! { SettlesOnlyTheNew, let undone = false }
+        if undone {
             let mut data = source.data();
             if let Some((before, after)) = others {
                 data.carry_over(&before, &after);

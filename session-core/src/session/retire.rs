@@ -21,6 +21,7 @@ impl Shared {
     /// be there: the new one is not shown to anybody then, and the next request
     /// [settles](Self::settle) it.
     pub(crate) async fn retire(&self) -> Result<()> {
+        fault! { OldStays, self.state().forget_retired(), return Ok(()) }
         let mut deadline = Deadline::new(self.config.wait_limit());
         let (mut failed, mut looks) = (false, false);
         for _ in 0..MOST_TRIES {
@@ -30,6 +31,7 @@ impl Shared {
             match self.retire_once(&retired, looks).await {
                 Ok(()) => looks = false,
                 Err(error) if !failed && error.kind().is_unknown() => {
+                    fault! { LostRemovalIsDone, self.state().forget_retired(), return Ok(()) }
                     (failed, looks) = (true, true);
                 }
                 Err(error) => return Err(error),
@@ -72,9 +74,11 @@ impl Shared {
         let new = self.id();
         let now = self.config.clock().now();
         let moved = Moved::new(&new, kept.keys.as_deref(), now).remembering(source);
+        let forward = moved.record(now);
+        fault! { NoForward, let forward = ended(source) }
         let current = match other {
             Some(current) => current,
-            None => match store.replace(id, source, &moved.record(now)).await? {
+            None => match store.replace(id, source, &forward).await? {
                 Replaced::Replaced => {
                     self.state().forget_retired();
                     return Ok(());
@@ -84,6 +88,7 @@ impl Shared {
             },
         };
         let Some(current) = current else {
+            fault! { GoesOnAfterTheEnd, self.state().forget_retired(), return Ok(()) }
             // Of old age; or else somebody has logged out.
             if source.is_expired(now) {
                 self.state().forget_retired();
@@ -123,6 +128,7 @@ impl Shared {
         moved: Moved,
     ) -> Result<()> {
         if !already.leads_to(&self.id()) {
+            fault! { ForksUnseen, self.state().forget_retired(), return Ok(()) }
             if let Some(was) = already.was() {
                 self.take_over(kept, &was).await?;
             }
@@ -157,6 +163,7 @@ impl Shared {
                 Replaced::Conflict => store.get(id).await?,
             },
         };
+        fault! { EndsOnlyTheSource, let current = None }
         if let Some(current) = current {
             // What says where it went is left to those who sign out of it.
             let moved = Moved::read(&current);
@@ -173,6 +180,7 @@ impl Shared {
 
     /// Makes the new session from what the old one holds now, and writes it.
     async fn take_over(&self, kept: &Kept, current: &Record) -> Result<()> {
+        fault! { TakesNothingOver, return Ok(()) }
         self.rebase_retired(kept, current)?;
         // Nobody knows of the new session yet: what is there is our own, and may be what an earlier
         // write of this left whose answer was lost.
@@ -207,6 +215,7 @@ impl Shared {
             let state = self.state();
             (state.id.clone(), state.stored().is_some())
         };
+        fault! { UndoLeavesTheNew, let stored = false }
         if let Some(id) = id.filter(|_| stored) {
             self.config.store().destroy(&id).await?;
         }
@@ -224,6 +233,7 @@ impl Shared {
             let Some(id) = self.state().discarded.last().cloned() else {
                 return Ok(());
             };
+            fault! { DiscardsNothing, self.state().discarded.clear(), return Ok(()) }
             if !self.state().lies_under(&id) {
                 self.config.store().destroy(&id).await?;
             }

@@ -67,6 +67,7 @@ impl Shared {
         let epoch = self.state().epoch();
         // Of an earlier creation whose answer never came.
         let mut unanswered = self.state().attempt.clone();
+        fault! { ForgetsACreation, unanswered = None }
         for _ in 0..MAX_IDS {
             let id = self.id();
             let draft = match self.draft(epoch, how)? {
@@ -129,6 +130,7 @@ impl Shared {
         let store = self.config.store();
         let epoch = self.state().epoch();
         let merges = how.on_conflict == OnConflict::Merge;
+        fault! { OverwritesConflicts, how.on_conflict = OnConflict::Overwrite }
         let mut deadline = Deadline::new(self.config.wait_limit());
         // Where others stand in line already, a write that does not would only be in their way.
         let mut conflicts = merges && self.config.contention.has_line(id);
@@ -170,6 +172,7 @@ impl Shared {
                 self.forget_attempt(epoch);
                 return Ok(Written::Unchanged);
             }
+            fault! { WritesBySet, return store.set(id, &draft.record).await.map(|()| Written::Stored) }
             let replaced = if self.config.capabilities.replace {
                 self.answered(store.replace(id, &old, &draft.record).await)?
             } else {
@@ -247,6 +250,7 @@ impl Shared {
                 written.get_or_insert(Written::Unchanged);
                 continue;
             }
+            fault! { FollowsWithoutWriting, return Ok(Written::Stored) }
             self.check_size(&record, Some(&current))?;
             self.note_elsewhere(&record, now);
             match self.answered(store.replace(&id, &current, &record).await)? {
@@ -270,6 +274,7 @@ impl Shared {
     /// The row cannot tell: another request may have written the very same text, or have taken ours
     /// back since.
     fn check_earlier(&self, on_conflict: OnConflict) -> Result<()> {
+        fault! { UpdatesTwice, return Ok(()) }
         let state = self.state();
         let unknown = state
             .attempt
@@ -355,6 +360,7 @@ impl Shared {
                 let state = self.state();
                 (state.edits().clone(), state.version())
             };
+            fault! { MergeDropsEdits, let edits = super::edits::Edits::default() }
             // The closures of `update` are the application's: they run without the lock.
             let mut data = current.data();
             edits.apply(&mut data)?;
