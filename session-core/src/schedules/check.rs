@@ -103,10 +103,10 @@ fn finds(world: &Outcome, id: &SessionId) -> bool {
 /// From which id to which a session has gone: as the store was told, and as the requests were.
 fn moves_of(script: &Script, world: &Outcome) -> Vec<(SessionId, SessionId)> {
     let mut moves = world.store.moves();
-    let reports = world.reports.iter().filter(|report| report.succeeded);
-    for (report, deed) in reports.zip(&script.deeds) {
+    for (report, deed) in world.reports.iter().zip(&script.deeds) {
         // Of a session that has ended of age, a new one without a tie to it may follow.
         if deed.keeps_data()
+            && report.succeeded
             && !script.expires
             && let (Some(old), Some(new)) = (&report.found, &report.cookie)
             && old != new
@@ -156,12 +156,16 @@ impl Seen<'_> {
         line
     }
 
-    /// The reports on requests that found the session which now has this id.
+    /// The reports on requests whose session now has this id, or one of whose sessions.
     fn of_line<'s>(&'s self, id: &'s SessionId) -> impl Iterator<Item = (usize, &'s Report)> {
         let reports = self.world.reports.iter().enumerate();
         reports.filter(|(_, report)| {
-            let found = report.found.as_ref();
-            found.is_some_and(|found| self.since(found).contains(id))
+            // Who changes the id edits the session that it begins.
+            let edited = match report.changes_id {
+                true => report.cookie.as_ref(),
+                false => report.found.as_ref(),
+            };
+            edited.is_some_and(|edited| self.since(edited).contains(id))
         })
     }
 

@@ -154,13 +154,13 @@ pub(super) async fn act(
             report.borrow_mut().changes_id = true;
             session.cycle_id();
             count_up(session, report)?;
-            if session.save().await.is_ok() {
-                save_done(report);
-            } else {
-                // A handler that tries once more.
-                session.insert("user", &number)?;
+            // What is saved is the new session's, which nobody has if this request fails.
+            if session.save().await.is_err() {
                 session.save().await?;
             }
+            let mut told = report.borrow_mut();
+            told.saved = Some(session.id()).filter(|_| told.found.is_none());
+            drop(told);
             session.cycle_id();
             session.insert("user", &number)?;
         }

@@ -22,6 +22,8 @@ impl Shared {
     /// [settles](Self::settle) it.
     pub(crate) async fn retire(&self) -> Result<()> {
         fault! { OldStays, self.state().forget_retired(), return Ok(()) }
+        // First, so that nothing is left to be done once the old session has gone.
+        self.discard().await?;
         let mut deadline = Deadline::new(self.config.wait_limit());
         let (mut failed, mut looks) = (false, false);
         for _ in 0..MOST_TRIES {
