@@ -35,6 +35,10 @@ pub(crate) enum Fault {
     TakesNothingOver,
     /// Of two that change the id, the second leaves the record to the first.
     ForksUnseen,
+    /// Of two that change the id, the second does not have what others put into the old session.
+    ForksForget,
+    /// Edits that follow a session are not told to whoever changes its id at the same time.
+    FollowsPastForks,
     /// A change of id that comes to nothing leaves the new session in the store.
     UndoLeavesTheNew,
     /// Ids that a request has given up stay in the store.

@@ -131,7 +131,9 @@ impl Shared {
     ) -> Result<()> {
         if !already.leads_to(&self.id()) {
             fault! { ForksUnseen, self.state().forget_retired(), return Ok(()) }
-            if let Some(was) = already.was() {
+            let was = already.was();
+            fault! { ForksForget, let was = None }
+            if let Some(was) = was {
                 self.take_over(kept, &was).await?;
             }
             let now = self.config.clock().now();

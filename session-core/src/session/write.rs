@@ -225,7 +225,9 @@ impl Shared {
             };
             if let Some(moved) = Moved::read(&current) {
                 // Whoever changes the id at the same time goes on from what this says.
-                if let Some(moved) = moved.edited(edited)? {
+                let edited = moved.edited(edited)?;
+                fault! { FollowsPastForks, let edited = None }
+                if let Some(moved) = edited {
                     let forward = moved.record(now);
                     self.note_elsewhere(&forward, now);
                     match store.replace(&id, &current, &forward).await? {
