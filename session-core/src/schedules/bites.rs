@@ -5,7 +5,7 @@ use super::check::Promise;
 use super::faults::{self, Fault};
 use super::scripts::Deed;
 use super::search::{Budget, search};
-use super::{pairs, script, triples};
+use super::{forks, pairs, script};
 
 /// How many schedules of each script are tried.
 const EACH: usize = 200;
@@ -58,9 +58,9 @@ found! {
     cookie_in_doubt: CookieInDoubt breaks CookieSurvives in pairs with 2 lost,
     ends_only_the_source: EndsOnlyTheSource breaks OldIdIsDead in pairs with 0 lost,
     takes_nothing_over: TakesNothingOver breaks NothingIsLost in pairs with 0 lost,
-    forks_unseen: ForksUnseen breaks EndIsFinal in triples with 0 lost,
-    forks_forget: ForksForget breaks NothingIsLost in triples with 0 lost,
-    follows_past_forks: FollowsPastForks breaks NothingIsLost in triples with 0 lost,
+    forks_unseen: ForksUnseen breaks EndIsFinal in forks with 0 lost,
+    forks_forget: ForksForget breaks NothingIsLost in forks with 0 lost,
+    follows_past_forks: FollowsPastForks breaks NothingIsLost in forks with 0 lost,
     undo_leaves_the_new: UndoLeavesTheNew breaks NothingIsUntold in pairs with 0 lost,
     discards_nothing: DiscardsNothing breaks NothingIsUntold in pairs with 0 lost,
     forgets_a_creation: ForgetsACreation breaks NothingIsUntold in pairs with 1 lost,

@@ -21,7 +21,8 @@ pub(super) enum Promise {
     OldIdIsDead,
     /// Without faults, the browser's cookie leads to a session that nobody has ended.
     CookieLeads,
-    /// So it does after faults, unless what was interrupted was to drop the session's data.
+    /// So it does after faults, unless the data was to be dropped, or two changes of the id were
+    /// interrupted.
     CookieSurvives,
     /// Nothing is stored under an id that nobody was told of.
     NothingIsUntold,
@@ -36,8 +37,12 @@ impl Promise {
         let overwrites = script.on_conflict == OnConflict::Overwrite;
         match self {
             Self::NothingIsLost => script.capabilities.replace && !overwrites,
-            Self::EndIsFinal | Self::NothingIsTwice | Self::OldIdIsDead | Self::CookieSurvives => {
+            Self::EndIsFinal | Self::NothingIsTwice | Self::OldIdIsDead => {
                 script.capabilities.replace
+            }
+            Self::CookieSurvives => {
+                let changes = script.deeds.iter().filter(|deed| deed.keeps_data());
+                script.capabilities.replace && (faults < 2 || changes.count() < 2)
             }
             Self::NothingIsUntold => script.capabilities.replace || faults == 0,
             Self::CookieLeads | Self::SuccessIsTrue => true,
@@ -61,9 +66,8 @@ impl fmt::Display for Breach {
 /// The promises that a schedule has broken, given or not.
 pub(super) fn breaches(script: &Script, world: &Outcome) -> Vec<Breach> {
     // Whatever requests come next finish what was interrupted.
-    let nobody = SessionId::random();
     for _ in 0..=script.deeds.len() * 3 {
-        finds(world, &nobody);
+        finds(world, None);
     }
     let mut seen = Seen {
         script,
@@ -83,9 +87,9 @@ pub(super) fn breaches(script: &Script, world: &Outcome) -> Vec<Breach> {
 }
 
 /// A request that only reads, with this id's cookie: whether it finds a session.
-fn finds(world: &Outcome, id: &SessionId) -> bool {
+fn finds(world: &Outcome, id: Option<&SessionId>) -> bool {
     pollster::block_on(async {
-        let headers = head_of(id);
+        let headers = id.map(head_of).unwrap_or_default();
         let exchange = world
             .lifecycle
             .begin(&RequestHead {
@@ -197,7 +201,7 @@ impl Seen<'_> {
             let Some(old) = report.found.as_ref().filter(|_| changed) else {
                 continue;
             };
-            if self.is_live(old) || finds(self.world, old) {
+            if self.is_live(old) || finds(self.world, Some(old)) {
                 self.broken(
                     Promise::OldIdIsDead,
                     "an id opens a session although a change of it was acknowledged",
@@ -267,7 +271,7 @@ impl Seen<'_> {
         };
         match &world.jar {
             None => self.broken(promise, "the browser has lost its cookie"),
-            Some(id) if !finds(world, id) => {
+            Some(id) if !finds(world, Some(id)) => {
                 self.broken(promise, "the browser's cookie leads to no session");
             }
             Some(_) => {}
