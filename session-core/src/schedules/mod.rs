@@ -10,7 +10,7 @@
 //! | After an acknowledged change of id, the old one opens nothing | yes | no: a write that was under way brings it back |
 //! | The browser's cookie leads to its session, without faults | yes | yes |
 //! | So it does after faults | yes; not where data was to be dropped, or two requests that change the id are interrupted | no: there is no way back to the old session |
-//! | Nothing is stored under an id that nobody was told of | yes | without faults |
+//! | Nothing is stored under an id that nobody was told of | yes | yes |
 //! | A session whose cookie a response has set is there | yes | yes |
 //!
 //! (`Promise::holds`.) That the search finds what breaks them is shown in `bites`.
@@ -117,7 +117,7 @@ fn two_requests_and_one_fault() {
     search_all(
         "two requests, one fault",
         pairs().map(script),
-        at_most(200, 1),
+        at_most(120, 1),
     );
 }
 
@@ -126,7 +126,7 @@ fn two_requests_and_two_faults() {
     search_all(
         "two requests, two faults",
         pairs().map(script),
-        at_most(150, 2),
+        at_most(80, 2),
     );
 }
 
@@ -136,7 +136,7 @@ fn two_requests_one_after_the_other_and_one_fault() {
         in_turn: true,
         ..script(deeds)
     });
-    search_all("two requests in turn, one fault", scripts, at_most(150, 1));
+    search_all("two requests in turn, one fault", scripts, at_most(100, 1));
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn two_requests_while_the_session_ends_of_age() {
 fn three_requests() {
     for faults in [0, 1] {
         let about = format!("three requests, {faults} faults");
-        search_all(&about, triples().map(script), at_most(60, faults));
+        search_all(&about, triples().map(script), at_most(25, faults));
     }
 }
 
@@ -217,7 +217,6 @@ fn what_is_not_promised_does_not_hold() {
         (Promise::NothingIsTwice, 0),
         (Promise::OldIdIsDead, 0),
         (Promise::CookieSurvives, 1),
-        (Promise::NothingIsUntold, 1),
     ];
     let mut cases = vec![(overwrites, Promise::NothingIsLost, 0)];
     for capabilities in [WITHOUT_REPLACE, Capabilities::NONE] {
@@ -241,6 +240,17 @@ fn what_is_not_promised_does_not_hold() {
         assert!(!promise.holds(&store, faults));
         assert!(breaks, "{promise:?} holds: {store:?}");
     }
+}
+
+/// A search found it: with `OnConflict::Overwrite`, a save whose answer was lost was repeated after
+/// another request had changed the id, and the edits that it had made followed the session.
+#[test]
+fn a_save_that_is_repeated_after_a_change_of_id() {
+    let script = Script {
+        on_conflict: OnConflict::Overwrite,
+        ..script(vec![Deed::SignInByCycle, Deed::SaveTwice])
+    };
+    explore(&script, at_most(500, 1));
 }
 
 /// A search found it: the second change of the id was done, and the request was dropped while it

@@ -131,6 +131,7 @@ impl Shared {
         let epoch = self.state().epoch();
         let merges = how.on_conflict == OnConflict::Merge;
         fault! { OverwritesConflicts, how.on_conflict = OnConflict::Overwrite }
+        let in_doubt = self.may_have_updated();
         let mut deadline = Deadline::new(self.config.wait_limit());
         // Where others stand in line already, a write that does not would only be in their way.
         let mut conflicts = merges && self.config.contention.has_line(id);
@@ -149,6 +150,11 @@ impl Shared {
                         return Err(self.gone("commit"));
                     }
                     self.state().phase = Phase::Moved;
+                    if in_doubt {
+                        // What is sent after it are edits, and no whole session.
+                        self.note_elsewhere(&current, self.config.clock().now());
+                        return Err(unanswered());
+                    }
                     return self.follow(current).await;
                 }
                 if !current.same_json(&old) {
@@ -277,19 +283,18 @@ impl Shared {
     /// back since.
     fn check_earlier(&self, on_conflict: OnConflict) -> Result<()> {
         fault! { UpdatesTwice, return Ok(()) }
-        let state = self.state();
-        let unknown = state
-            .attempt
-            .as_ref()
-            .is_some_and(|earlier| earlier.inexact);
         // A whole session that stands against every other is the same however often it is written.
-        if unknown && on_conflict != OnConflict::Overwrite {
-            return Err(Error::new(ErrorKind::Timeout, "save").with_message(
-                "an earlier save was not answered, and may have taken place; `reload` the session \
-                 before the edits are made again",
-            ));
+        if on_conflict != OnConflict::Overwrite && self.may_have_updated() {
+            return Err(unanswered());
         }
         Ok(())
+    }
+
+    /// Whether an earlier save was not answered which made edits that are others if made twice.
+    fn may_have_updated(&self) -> bool {
+        let state = self.state();
+        let attempt = state.attempt.as_ref();
+        attempt.is_some_and(|earlier| earlier.inexact)
     }
 
     /// What the store has answered. An error that says nothing was done leaves nothing to wonder
@@ -406,6 +411,13 @@ impl Shared {
             _ => Ok(()),
         }
     }
+}
+
+fn unanswered() -> Error {
+    Error::new(ErrorKind::Timeout, "save").with_message(
+        "an earlier save was not answered, and may have taken place; `reload` the session before \
+         the edits are made again",
+    )
 }
 
 /// The keys that both of two selections keep.
