@@ -1,5 +1,27 @@
 #![doc = include_str!("../README.md")]
 
+/// `fault! { Fault, wrong }` does something wrong while a test of `schedules` has switched that fault on,
+/// and `fault! { Fault, let name = wrong }` gives a variable a wrong value. Outside of tests, it is nothing.
+#[cfg(test)]
+macro_rules! fault {
+    ($fault:ident, let $name:ident = $wrong:expr) => {
+        let $name = if crate::schedules::faults::on(crate::schedules::faults::Fault::$fault) {
+            $wrong
+        } else {
+            $name
+        };
+    };
+    ($fault:ident, $($wrong:expr),+) => {
+        if crate::schedules::faults::on(crate::schedules::faults::Fault::$fault) {
+            $($wrong;)+
+        }
+    };
+}
+#[cfg(not(test))]
+macro_rules! fault {
+    ($($nothing:tt)*) => {};
+}
+
 // The floors: format <- store <- context <- session <- lifecycle. Each knows those before it alone.
 mod context;
 mod format;

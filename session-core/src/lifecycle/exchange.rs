@@ -101,7 +101,9 @@ impl Exchange {
             }
             match found {
                 // Its session has gone on under another id, which nobody learns from the old one.
-                Ok(Some(record)) if record.is_forward() => {}
+                Ok(Some(record)) if record.is_forward() => {
+                    fault! { ForwardOpensTheNew, return crate::schedules::faults::follow(config, &record).await }
+                }
                 Ok(Some(record)) => {
                     self.settle_any().await;
                     return Ok(Some((id.clone(), record)));
@@ -233,11 +235,13 @@ impl Exchange {
             done => done,
         };
         state.finished = true;
+        let remains = state.retired().is_some();
+        fault! { CookieInDoubt, let remains = false }
         let reply = match &done {
             Ok(()) => plan,
             // Only a new session that was stored before the failure gets its cookie, and not while
             // the one that it is to follow may still be there.
-            Err(_) if state.has_written() && state.is_new() && state.retired().is_none() => Plan {
+            Err(_) if state.has_written() && state.is_new() && !remains => Plan {
                 reply: reply(self.rules(), &self.situation(&state), Action::Nothing),
                 ..plan
             },
@@ -307,6 +311,7 @@ impl Exchange {
 
     async fn write(&self) -> Result<()> {
         let shared = &*self.0;
+        fault! { OldGoesFirst, shared.retire().await? }
         let on_conflict = shared.config.options.on_conflict;
         shared.write(How::on_conflict(on_conflict)).await?;
         shared.retire().await
@@ -327,6 +332,7 @@ impl Exchange {
             state.cookie = cookie.clone();
             (id, cookie)
         };
+        fault! { TouchesBySet, return crate::schedules::faults::touch_by_set(shared, &id, &cookie).await }
         let touched = config.store().touch(&id, &cookie);
         match within(config.options.touch_limit, touched).await {
             Some(Ok(Touched::Touched)) => Ok(true),

@@ -14,6 +14,7 @@ pub(super) enum Deed {
     SignInByRegenerate,
     SignInByCycle,
     RegenerateKeeping,
+    SignInTwice,
     SignOut,
     Unset,
     SaveTwice,
@@ -22,19 +23,28 @@ pub(super) enum Deed {
 }
 
 impl Deed {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Edit,
         Self::Update,
         Self::Commit,
         Self::SignInByRegenerate,
         Self::SignInByCycle,
         Self::RegenerateKeeping,
+        Self::SignInTwice,
         Self::SignOut,
         Self::Unset,
         Self::SaveTwice,
         Self::Read,
         Self::Reload,
     ];
+
+    /// Whether it changes the id and takes data along.
+    pub(super) fn keeps_data(self) -> bool {
+        matches!(
+            self,
+            Self::SignInByCycle | Self::RegenerateKeeping | Self::SignInTwice
+        )
+    }
 
     pub(super) fn words(self) -> &'static str {
         match self {
@@ -44,6 +54,7 @@ impl Deed {
             Self::SignInByRegenerate => "signs in by `regenerate`",
             Self::SignInByCycle => "signs in by `cycle_id`",
             Self::RegenerateKeeping => "signs in by `regenerate_keeping`",
+            Self::SignInTwice => "signs in, saves and changes the id again",
             Self::SignOut => "signs out by `destroy`",
             Self::Unset => "signs out by `unset`",
             Self::SaveTwice => "counts up, saves, counts up and saves again",
@@ -138,6 +149,20 @@ pub(super) async fn act(
             session.regenerate_keeping(["n"]);
             session.insert("user", &number)?;
             report.borrow_mut().changes_id = true;
+        }
+        Deed::SignInTwice => {
+            report.borrow_mut().changes_id = true;
+            session.cycle_id();
+            count_up(session, report)?;
+            // What is saved is the new session's, which nobody has if this request fails.
+            if session.save().await.is_err() {
+                session.save().await?;
+            }
+            let mut told = report.borrow_mut();
+            told.saved = Some(session.id()).filter(|_| told.found.is_none());
+            drop(told);
+            session.cycle_id();
+            session.insert("user", &number)?;
         }
         Deed::SignOut => {
             let id = session.id();

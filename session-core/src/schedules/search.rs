@@ -1,6 +1,9 @@
 //! Goes through the schedules of a script: all of them, or as many as there is time for.
 
-use super::check::check;
+use std::fmt;
+
+use super::check::{Breach, breaches};
+use super::scripts::Deed;
 use super::world::{Choice, Outcome, Script, play};
 
 /// How far a search goes.
@@ -10,17 +13,29 @@ pub(super) struct Budget {
     pub(super) faults: usize,
     /// How many schedules of one script are tried at most; chosen at random where there are more.
     pub(super) schedules: usize,
+    /// How many more are tried after one has broken a promise, for a shorter story.
+    pub(super) more: usize,
 }
 
 /// A schedule that breaks a promise.
 pub(super) struct Broken {
-    pub(super) promise: String,
-    pub(super) outcome: Outcome,
+    pub(super) breach: Breach,
+    deeds: Vec<Deed>,
+    outcome: Outcome,
 }
 
 impl Broken {
-    fn length(&self) -> (usize, usize) {
+    pub(super) fn length(&self) -> (usize, usize) {
         (self.outcome.faults, self.outcome.choices.len())
+    }
+}
+
+/// Told as a story.
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\n{:?}", self.breach, self.deeds)?;
+        let mut lines = self.outcome.story.iter().enumerate();
+        lines.try_for_each(|(at, line)| writeln!(f, "{:3}. {line}", at + 1))
     }
 }
 
@@ -28,31 +43,37 @@ impl Broken {
 ///
 /// # Panics
 ///
-/// If one breaks a promise; with the shortest that was found, as a story.
+/// If one breaks a promise that is given; with the shortest that was found.
 pub(super) fn explore(script: &Script, budget: Budget) -> usize {
-    let (tried, broken) = search(script, budget);
-    if let Some(Broken { promise, outcome }) = broken {
-        let lines = outcome.story.iter().enumerate();
-        let story: String = lines
-            .map(|(at, line)| format!("{:3}. {line}\n", at + 1))
-            .collect();
-        panic!("{promise}\n{:?}\n{story}", script.deeds);
+    let (tried, broken) = search(script, budget, |breach, faults| {
+        breach.promise.holds(script, faults)
+    });
+    if let Some(broken) = broken {
+        panic!("{broken}");
     }
     tried
 }
 
-/// How many more schedules are tried after one has broken a promise, for a shorter story.
-const MORE: usize = 20_000;
-
-/// The number of schedules that were tried, and the shortest of those that break a promise.
-pub(super) fn search(script: &Script, budget: Budget) -> (usize, Option<Broken>) {
+/// The number of schedules that were tried, and the shortest of those that break a promise which
+/// `counts`.
+pub(super) fn search(
+    script: &Script,
+    budget: Budget,
+    counts: impl Fn(&Breach, usize) -> bool,
+) -> (usize, Option<Broken>) {
     let mut broken: Option<Broken> = None;
     let mut last = usize::MAX;
     let mut note = |tried: usize, outcome: Outcome| {
-        if let Err(promise) = check(script, &outcome) {
-            let found = Broken { promise, outcome };
+        let breach = breaches(script, &outcome);
+        let breach = breach.into_iter().find(|it| counts(it, outcome.faults));
+        if let Some(breach) = breach {
+            let found = Broken {
+                breach,
+                deeds: script.deeds.clone(),
+                outcome,
+            };
             if broken.is_none() {
-                last = tried.saturating_add(MORE);
+                last = tried.saturating_add(budget.more);
             }
             if broken
                 .as_ref()

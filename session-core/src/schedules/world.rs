@@ -14,8 +14,8 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use super::scripts::{Deed, Report, act};
 use super::store::{Answer, StepStore};
 use crate::{
-    Capabilities, Clock, Connection, CookieOptions, Data, Lifecycle, Record, RequestHead, Secrets,
-    SessionCookie, SessionId, SessionOptions, Unset,
+    Capabilities, Clock, Connection, CookieOptions, Data, Lifecycle, OnConflict, Record,
+    RequestHead, Secrets, SessionCookie, SessionId, SessionOptions, Unset,
 };
 
 pub(super) const MAX_AGE: Duration = Duration::from_secs(600);
@@ -25,6 +25,9 @@ pub(super) const MAX_AGE: Duration = Duration::from_secs(600);
 pub(super) struct Script {
     pub(super) deeds: Vec<Deed>,
     pub(super) capabilities: Capabilities,
+    pub(super) on_conflict: OnConflict,
+    /// Whether the session's cookie ends with the browser.
+    pub(super) browser_session: bool,
     /// Whether the session's time runs out at some moment, too.
     pub(super) expires: bool,
     /// Whether requests begin at some moment, with the cookie that the browser then has, rather than
@@ -173,9 +176,15 @@ pub(super) fn start() -> SystemTime {
 pub(super) fn play(script: &Script, mut choose: impl FnMut(&[Choice]) -> Option<usize>) -> Outcome {
     let clock = Clock::manual(start());
     let store = StepStore::new(script.capabilities, clock.clone());
+    let max_age = (!script.browser_session).then_some(MAX_AGE);
+    let mut cookie_options = CookieOptions::new();
+    if let Some(max_age) = max_age {
+        cookie_options = cookie_options.max_age(max_age);
+    }
     let options = SessionOptions::new(store.clone(), SECRETS.with(Clone::clone))
         .clock(clock.clone())
-        .cookie(CookieOptions::new().max_age(MAX_AGE))
+        .cookie(cookie_options)
+        .on_conflict(script.on_conflict)
         .unset(Unset::Destroy)
         .touch_limit(Duration::from_secs(3_600))
         .touch_after(Duration::ZERO);
@@ -183,7 +192,7 @@ pub(super) fn play(script: &Script, mut choose: impl FnMut(&[Choice]) -> Option<
 
     let first = SessionId::random();
     let mut cookie = SessionCookie::new();
-    cookie.set_max_age(Some(MAX_AGE), clock.now());
+    cookie.set_max_age(max_age, clock.now());
     let mut data = Data::new();
     data.insert("n", &0).unwrap();
     store.put(&first, Record::new(cookie, &data));

@@ -35,10 +35,12 @@ impl Config {
                     None => continue,
                 },
             };
+            fault! { EndsByIdAlone, return store.destroy(&id).await }
             let moved = Moved::read(&current);
             let mut successors =
                 moved.map_or_else(Vec::new, |moved| moved.successors(self.clock().now()));
             successors.retain(|(successor, _)| !seen.contains(successor));
+            fault! { EndsOnlyTheRow, let successors = Vec::new() }
             if !successors.is_empty() {
                 rows.push((id, Some(current)));
                 for (successor, _) in successors {
@@ -58,6 +60,7 @@ impl Config {
     /// Finishes what a request has left half done of the session that had this id, if anything is:
     /// one request at a time, and the others wait for it.
     pub(crate) async fn settle_successor_of(&self, id: &SessionId) -> Result<()> {
+        fault! { NeverSettles, return Ok(()) }
         let _turn = self.contention.turn(id, self.wait_limit()).await?;
         while let Some(mut claim) = self.unsettled.claim(Some(id)) {
             self.settle_one(claim.untold()).await?;
@@ -68,6 +71,7 @@ impl Config {
 
     /// Finishes what some request has left half done.
     pub(crate) async fn settle_any(&self) -> Result<()> {
+        fault! { NeverSettles, return Ok(()) }
         if let Some(mut claim) = self.unsettled.claim(None) {
             self.settle_one(claim.untold()).await?;
             claim.done();
@@ -112,7 +116,10 @@ impl Config {
             return Ok(());
         };
         let now = self.clock().now();
-        let left = if let Some(moved) = moved.without(id) {
+        let others_went = moved.without(id);
+        fault! { SettlesWhatHasEnded, let others_went = None }
+        fault! { SettlesOnlyTheNew, return Ok(()) }
+        let left = if let Some(moved) = others_went {
             moved.record(now)
         } else {
             // Nobody has heard of the new id: as far as anybody knows, this is the session's.

@@ -418,6 +418,7 @@ impl Session {
         let mut decide = |data: &mut Data| {
             let decided = f(data);
             let goes_on = decided.is_ok();
+            fault! { FirstAnswerCounts, return answer.get_or_insert(decided).is_ok() }
             answer = Some(decided);
             goes_on
         };

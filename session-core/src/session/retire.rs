@@ -23,6 +23,9 @@ impl Shared {
     /// be there: the new one is not shown to anybody then, and the next request
     /// [settles](Self::settle) it.
     pub(crate) async fn retire(&self) -> Result<()> {
+        fault! { OldStays, self.state().forget_retired(), return Ok(()) }
+        // First, so that nothing is left to be done once the old session has gone.
+        self.discard().await?;
         let mut deadline = Deadline::new(self.config.wait_limit());
         let (mut failed, mut looks) = (false, false);
         for _ in 0..MOST_TRIES {
@@ -38,6 +41,7 @@ impl Shared {
                 Err(error)
                     if !failed && error.kind().is_unknown() && self.state().retired().is_some() =>
                 {
+                    fault! { LostRemovalIsDone, self.state().forget_retired(), return Ok(()) }
                     (failed, looks) = (true, true);
                 }
                 Err(error) => return Err(error),
@@ -80,9 +84,11 @@ impl Shared {
         let new = self.id();
         let now = self.config.clock().now();
         let moved = Moved::new(&new, kept.keys.as_deref(), now).remembering(&source.data());
+        let forward = moved.record(now);
+        fault! { NoForward, let forward = ended(source) }
         let current = match other {
             Some(current) => current,
-            None => match store.replace(id, source, &moved.record(now)).await? {
+            None => match store.replace(id, source, &forward).await? {
                 Replaced::Replaced => {
                     self.state().forget_retired();
                     return Ok(());
@@ -92,6 +98,7 @@ impl Shared {
             },
         };
         let Some(current) = current else {
+            fault! { GoesOnAfterTheEnd, self.state().forget_retired(), return Ok(()) }
             // Somebody has logged out, or it has ended of age: nothing of it goes on.
             self.undo_change_of_id().await?;
             return Err(self.gone("regenerate"));
@@ -135,7 +142,10 @@ impl Shared {
         moved: Moved,
     ) -> Result<()> {
         if !already.leads_to(&self.id()) {
-            if let Some(was) = already.was() {
+            fault! { ForksUnseen, self.state().forget_retired(), return Ok(()) }
+            let was = already.was();
+            fault! { ForksForget, let was = None }
+            if let Some(was) = was {
                 self.take_over(kept, &was, None).await?;
             }
             let now = self.config.clock().now();
@@ -169,6 +179,7 @@ impl Shared {
                 Replaced::Conflict => store.get(id).await?,
             },
         };
+        fault! { EndsOnlyTheSource, let current = None }
         if let Some(current) = current {
             // What says where it went is left to those who sign out of it.
             let moved = Moved::read(&current);
@@ -191,6 +202,7 @@ impl Shared {
         old: &Data,
         settings: Option<&SessionCookie>,
     ) -> Result<()> {
+        fault! { TakesNothingOver, return Ok(()) }
         for run in 0.. {
             if run == MOST_RUNS {
                 return Err(edits_itself("regenerate"));
@@ -221,6 +233,7 @@ impl Shared {
             let state = self.state();
             (state.id.clone(), state.stored().is_some())
         };
+        fault! { UndoLeavesTheNew, let stored = false }
         if let Some(id) = id.filter(|_| stored) {
             self.config.store().destroy(&id).await?;
         }
@@ -238,6 +251,7 @@ impl Shared {
             let Some(id) = self.state().discarded.last().cloned() else {
                 return Ok(());
             };
+            fault! { DiscardsNothing, self.state().discarded.clear(), return Ok(()) }
             if !self.state().lies_under(&id) {
                 self.config.store().destroy(&id).await?;
             }

@@ -152,6 +152,7 @@ impl Drop for Shared {
         if !untold && state.discarded.is_empty() {
             return;
         }
+        fault! { DropsSilently, return }
         let unsettled = &self.config.unsettled;
         for id in state.discarded.drain(..) {
             unsettled.add(Untold {

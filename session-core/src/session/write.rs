@@ -88,6 +88,7 @@ impl Shared {
         let epoch = self.state().epoch();
         // Of an earlier creation whose answer never came.
         let mut unanswered = self.state().attempt.clone();
+        fault! { ForgetsACreation, unanswered = None }
         for _ in 0..MAX_IDS {
             let id = self.id();
             let (draft, decided) = match self.draft(epoch, how)? {
@@ -149,6 +150,8 @@ impl Shared {
     ) -> Result<Written> {
         let store = self.config.store();
         let epoch = self.state().epoch();
+        fault! { OverwritesConflicts, how.on_conflict = OnConflict::Overwrite }
+        let in_doubt = self.may_have_updated();
         let mut deadline = Deadline::new(self.config.wait_limit());
         // Where others stand in line already, a write that does not would only be in their way.
         let merges = how.on_conflict == OnConflict::Merge;
@@ -173,6 +176,11 @@ impl Shared {
                         return Err(self.gone("commit"));
                     }
                     self.state().phase = Phase::Moved;
+                    if in_doubt {
+                        // What is sent after it are edits, and no whole session.
+                        self.note_elsewhere(&current, self.config.clock().now());
+                        return Err(unanswered());
+                    }
                     return self.follow(current).await;
                 }
                 if !current.same_json(&old) {
@@ -203,6 +211,7 @@ impl Shared {
                 is_fresh = true;
                 continue;
             }
+            fault! { WritesBySet, return store.set(id, &draft.record).await.map(|()| Written::Stored) }
             let replaced = if self.config.capabilities.replace {
                 self.answered(store.replace(id, &old, &draft.record).await)?
             } else {
@@ -262,7 +271,9 @@ impl Shared {
             self.state().lost |= left_out;
             if let Some(moved) = Moved::read(&current) {
                 // Whoever changes the id at the same time goes on from what this says.
-                if let Some(moved) = moved.edited(edited)? {
+                let edited = moved.edited(edited)?;
+                fault! { FollowsPastForks, let edited = None }
+                if let Some(moved) = edited {
                     let forward = moved.record(now);
                     self.note_elsewhere(&forward, now);
                     match store.replace(&id, &current, &forward).await? {
@@ -287,6 +298,7 @@ impl Shared {
                 written.get_or_insert(Written::Unchanged);
                 continue;
             }
+            fault! { FollowsWithoutWriting, return Ok(Written::Stored) }
             self.check_size(&record, Some(&current))?;
             self.note_elsewhere(&record, now);
             match self.answered(store.replace(&id, &current, &record).await)? {
@@ -310,19 +322,19 @@ impl Shared {
     /// The row cannot tell: another request may have written the very same text, or have taken ours
     /// back since.
     fn check_earlier(&self, on_conflict: OnConflict) -> Result<()> {
-        let state = self.state();
-        let unknown = state
-            .attempt
-            .as_ref()
-            .is_some_and(|earlier| earlier.inexact);
+        fault! { UpdatesTwice, return Ok(()) }
         // A whole session that stands against every other is the same however often it is written.
-        if unknown && on_conflict != OnConflict::Overwrite {
-            return Err(Error::new(ErrorKind::Timeout, "save").with_message(
-                "an earlier save was not answered, and may have taken place; `reload` the session \
-                 before the edits are made again",
-            ));
+        if on_conflict != OnConflict::Overwrite && self.may_have_updated() {
+            return Err(unanswered());
         }
         Ok(())
+    }
+
+    /// Whether an earlier save was not answered which made edits that are others if made twice.
+    fn may_have_updated(&self) -> bool {
+        let state = self.state();
+        let attempt = state.attempt.as_ref();
+        attempt.is_some_and(|earlier| earlier.inexact)
     }
 
     /// What the store has answered. An error that says nothing was done leaves nothing to wonder
@@ -396,6 +408,7 @@ impl Shared {
                 let state = self.state();
                 (state.edits().clone(), state.version())
             };
+            fault! { MergeDropsEdits, let edits = super::edits::Edits::default() }
             // The closures of `update` are the application's: they run without the lock.
             let mut data = current.data();
             edits.apply(&mut data)?;
@@ -442,6 +455,13 @@ impl Shared {
             _ => Ok(()),
         }
     }
+}
+
+fn unanswered() -> Error {
+    Error::new(ErrorKind::Timeout, "save").with_message(
+        "an earlier save was not answered, and may have taken place; `reload` the session before \
+         the edits are made again",
+    )
 }
 
 /// A row on the way of edits that follow a session: the keys that went there, where not all did, and
