@@ -28,8 +28,8 @@ const MIGRATE: &str = "migrate";
 /// statement, and one round trip once the connection knows it; preparing it takes another one.
 /// There is no transaction and no ping before or after, but for a connection that nobody has used
 /// [for a while](crate::SqlxStoreBuilder::trust_idle). On SQLite, where there is no trip to make,
-/// `replace` looks a second time if nothing was written; on MySQL and MariaDB it does so only where a
-/// record was to be replaced by one that has ended. That one removes the row. `sweep` asks a second time whether anything
+/// `replace` looks a second time if nothing was written; on MySQL and MariaDB only `replace` by a
+/// record that has ended does, which removes the row. `sweep` asks a second time whether anything
 /// is left if it removed as many as it was allowed to. `all` and `ids` take one for each page.
 ///
 /// A read is one plain `SELECT`, and waits for no writer: writers have a part of the connections

@@ -228,6 +228,13 @@ class World {
         this.parted = true;
         continue;
       }
+      if (rust && own && story.ended === "unset" && story.regenerated && story.saved && node && !other) {
+        // 3: the new session that a handler saved and nobody was told of goes with the next request,
+        // which may be another script's.
+        this.departure(3);
+        this.parted = true;
+        continue;
+      }
       let expected = node?.json;
       if (rust && own && node && !story.ended && story.settingsChanged && !sameSettings(node.json.cookie, story.cookie)) {
         // 5: most of Node's stores lose a change of the settings alone.
