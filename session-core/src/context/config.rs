@@ -23,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) capabilities: Capabilities,
     /// The fixed cookie settings; `None` where the application is asked per request.
     template: Option<Template>,
+    /// Whether browsers keep the cookie that it makes on an insecure connection.
+    is_good_on_plain: bool,
     pub(crate) contention: Contention,
     pub(crate) unsettled: Unsettled,
     pub(crate) notices: Notices,
@@ -75,8 +77,13 @@ impl Config {
                 .place
                 .to_removal_header(former.name.as_deref().unwrap_or(&options.name))?;
         }
+        let on_plain = template.as_ref().map(|template| {
+            let cookie = template.cookie(false, options.clock.now());
+            cookie.check_new(&options.name)
+        });
         Ok(Self {
             capabilities: options.store.capabilities(),
+            is_good_on_plain: matches!(on_plain, Some(Ok(()))),
             template,
             contention: Contention::default(),
             unsettled: Unsettled::default(),
@@ -98,6 +105,11 @@ impl Config {
             // A session that was opened outside of a request keeps to the defaults.
             (None, None) => SessionCookie::new(),
         }
+    }
+
+    /// Whether the cookie settings of new sessions are known to be such that browsers keep them.
+    pub(crate) fn has_good_cookie(&self, origin: &Origin) -> bool {
+        self.template.is_some() && (origin.secure || self.is_good_on_plain)
     }
 
     pub(crate) fn covers(&self, head: &RequestHead<'_>) -> bool {

@@ -165,8 +165,6 @@ mod tests {
             stored: false,
             ..known
         };
-        let changed = |session: Situation| session;
-        let _ = changed;
         [
             new,
             Situation {

@@ -69,16 +69,22 @@ impl Shared {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config).
     pub(crate) fn check_cookie(&self) -> Result<()> {
-        let name = &self.config.options.name;
-        let is_stored = self.state().stored().is_some();
-        if !is_stored {
-            check_length(name, self.id().as_str())?;
+        let config = &*self.config;
+        let name = &config.options.name;
+        let is_stored = {
+            let state = self.state();
+            match state.stored() {
+                Some(stored) => state.cookie.check_change(name, stored.cookie())?,
+                // Looked at when the options were.
+                None if config.has_good_cookie(&self.origin) && !state.settings_changed() => {}
+                None => state.cookie.check_new(name)?,
+            }
+            state.stored().is_some()
+        };
+        if is_stored || config.ids_are_ours() {
+            return Ok(());
         }
-        let state = self.state();
-        match state.stored() {
-            Some(record) => state.cookie.check_change(name, record.cookie()),
-            None => state.cookie.check_new(name),
-        }
+        check_length(name, self.id().as_str())
     }
 
     /// The cookie for a session that goes on under another id, where the stored one's attributes
