@@ -107,7 +107,7 @@ fn two_requests_without_faults() {
                 in_turn,
                 ..script(deeds)
             });
-            search_all("two requests, no faults", scripts, at_most(300, 0));
+            search_all("two requests, no faults", scripts, at_most(120, 0));
         }
     }
 }
