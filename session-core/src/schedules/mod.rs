@@ -161,6 +161,15 @@ fn three_requests() {
 }
 
 #[test]
+fn three_requests_one_after_the_other() {
+    let scripts = triples().map(|deeds| Script {
+        in_turn: true,
+        ..script(deeds)
+    });
+    search_all("three requests in turn, one fault", scripts, at_most(15, 1));
+}
+
+#[test]
 fn two_requests_on_a_session_that_ends_with_the_browser() {
     let scripts = pairs().map(|deeds| Script {
         browser_session: true,
