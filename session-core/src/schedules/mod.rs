@@ -107,7 +107,7 @@ fn two_requests_without_faults() {
                 in_turn,
                 ..script(deeds)
             });
-            search_all("two requests, no faults", scripts, at_most(300, 0));
+            search_all("two requests, no faults", scripts, at_most(120, 0));
         }
     }
 }
@@ -158,6 +158,15 @@ fn three_requests() {
         let about = format!("three requests, {faults} faults");
         search_all(&about, triples().map(script), at_most(25, faults));
     }
+}
+
+#[test]
+fn three_requests_one_after_the_other() {
+    let scripts = triples().map(|deeds| Script {
+        in_turn: true,
+        ..script(deeds)
+    });
+    search_all("three requests in turn, one fault", scripts, at_most(15, 1));
 }
 
 #[test]
