@@ -21,8 +21,8 @@ fn breaks(fault: Fault, promise: Promise, scripts: impl Iterator<Item = Vec<Deed
     let mut all = 0;
     for script in scripts.map(script) {
         let look = || {
-            search(&script, budget, |breach, faults| {
-                breach.promise == promise && promise.holds(&script, faults)
+            search(&script, budget, |breach| {
+                breach.promise == promise && promise.holds(&script)
             })
         };
         let (tried, broken) = faults::with(fault, look);

@@ -21,8 +21,7 @@ pub(super) enum Promise {
     OldIdIsDead,
     /// Without faults, the browser's cookie leads to a session that nobody has ended.
     CookieLeads,
-    /// So it does after faults, unless the data was to be dropped, or two changes of the id were
-    /// interrupted.
+    /// So it does after faults, unless the data was to be dropped.
     CookieSurvives,
     /// Nothing is stored under an id that nobody was told of.
     NothingIsUntold,
@@ -31,19 +30,16 @@ pub(super) enum Promise {
 }
 
 impl Promise {
-    /// Whether it is given for such a script, of which so many steps went wrong. The table in the
+    /// Whether it is given for such a script. The table in the
     /// module's docs says the same.
-    pub(super) fn holds(self, script: &Script, faults: usize) -> bool {
+    pub(super) fn holds(self, script: &Script) -> bool {
         let overwrites = script.on_conflict == OnConflict::Overwrite;
         match self {
             Self::NothingIsLost => script.capabilities.replace && !overwrites,
             Self::EndIsFinal | Self::NothingIsTwice | Self::OldIdIsDead => {
                 script.capabilities.replace
             }
-            Self::CookieSurvives => {
-                let changes = script.deeds.iter().filter(|deed| deed.keeps_data());
-                script.capabilities.replace && (faults < 2 || changes.count() < 2)
-            }
+            Self::CookieSurvives => script.capabilities.replace,
             Self::CookieLeads | Self::NothingIsUntold | Self::SuccessIsTrue => true,
         }
     }

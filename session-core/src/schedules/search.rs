@@ -45,9 +45,7 @@ impl fmt::Display for Broken {
 ///
 /// If one breaks a promise that is given; with the shortest that was found.
 pub(super) fn explore(script: &Script, budget: Budget) -> usize {
-    let (tried, broken) = search(script, budget, |breach, faults| {
-        breach.promise.holds(script, faults)
-    });
+    let (tried, broken) = search(script, budget, |breach| breach.promise.holds(script));
     if let Some(broken) = broken {
         panic!("{broken}");
     }
@@ -59,13 +57,13 @@ pub(super) fn explore(script: &Script, budget: Budget) -> usize {
 pub(super) fn search(
     script: &Script,
     budget: Budget,
-    counts: impl Fn(&Breach, usize) -> bool,
+    counts: impl Fn(&Breach) -> bool,
 ) -> (usize, Option<Broken>) {
     let mut broken: Option<Broken> = None;
     let mut last = usize::MAX;
     let mut note = |tried: usize, outcome: Outcome| {
         let breach = breaches(script, &outcome);
-        let breach = breach.into_iter().find(|it| counts(it, outcome.faults));
+        let breach = breach.into_iter().find(&counts);
         if let Some(breach) = breach {
             let found = Broken {
                 breach,
