@@ -212,7 +212,6 @@ macro_rules! __suite_tests {
         $crate::__suite_test!($harness, cut_set_can_be_dropped_at_any_await, [], $without, $not_run);
         $crate::__suite_test!($harness, cut_sweep_can_be_dropped_at_any_await, [sweep], $without, $not_run);
         $crate::__suite_test!($harness, cut_touch_can_be_dropped_at_any_await, [touch], $without, $not_run);
-        $crate::__suite_test!($harness, one_clear_is_one_step, [clear], $without, $not_run);
         $crate::__suite_test!($harness, one_create_is_one_step, [create], $without, $not_run);
         $crate::__suite_test!($harness, one_destroy_is_one_step, [], $without, $not_run);
         $crate::__suite_test!($harness, one_get_is_one_step, [], $without, $not_run);

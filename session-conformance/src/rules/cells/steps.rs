@@ -27,10 +27,11 @@ property! {
            after the write, not before it alone.",
     needs: [],
     run: is_one_step,
-    of: [clear create destroy get replace set sweep touch],
+    of: [create destroy get replace set sweep touch],
     without: [
         all: "is no snapshot: what is written meanwhile may or may not appear (ALL-06)",
         ids: "is no snapshot either",
+        clear: "may or may not take along what is written while it runs: it goes through many records",
         length: "counts what is there at some moment, and changes nothing",
     ],
     catches: [
@@ -43,7 +44,7 @@ property! {
         FillsLate [get],
         DeletesThenWrites [replace set],
         WritesTextThenEnd [replace set],
-        RemovesTwice [clear destroy],
+        RemovesTwice [destroy],
         ReadsThenDestroys [destroy],
         WritesTheRowItRead [touch],
         PlansThenSets [set],
