@@ -42,7 +42,6 @@ async fn stays_in_its_namespace(ctx: &Context, method: Method) -> Result<(), Fai
     let end = Some(ctx.late() + HOUR);
     let bare = ctx.id("bare");
     let joined = ctx.odd_id("a and bare", &format!("a{}", bare.id.as_str()));
-    let soon = ctx.ticks(1);
     let over = ctx.id("over");
     let record = |space: &str, id: &Id| ctx.record_until(&format!("{space} {}", id.label), end);
     for (mine, other, name) in [(&short, &long, "short"), (&long, &short, "long")] {
@@ -53,6 +52,7 @@ async fn stays_in_its_namespace(ctx: &Context, method: Method) -> Result<(), Fai
             mine.h1.destroy(id).await.ok()?;
         }
         if method == Method::Sweep {
+            let soon = ctx.ticks(1);
             other
                 .h1
                 .set(&over, &ctx.record_until("over", Some(soon)))

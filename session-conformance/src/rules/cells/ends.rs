@@ -46,7 +46,7 @@ property! {
         StopsAtDays30 [all create get replace set touch],
         StopsAtYear [all create get replace set touch],
         StopsAt2038 [all create get replace set touch],
-        StopsAt2106 [all create get replace set touch],
+        StopsAt2106 [all create get replace set],
         FloatSeconds [all create get replace set touch],
         DateOnly [all create get replace set touch],
         MidnightSlips [all create get replace set touch],
@@ -149,6 +149,11 @@ async fn writes_them(ctx: &Context, method: Method) -> Result<(), Failure> {
         ctx.id("from none and back"),
     );
     let mut ends: Vec<_> = moments(ctx.now());
+    if method == Method::Touch {
+        // A touch need not rewrite the text, and a column of 32 bits, as express-mysql-session has
+        // one, holds no later end.
+        ends.retain(|(_, end)| *end < SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 32));
+    }
     // Earlier and later, in turns.
     let half = ends.len() / 2;
     let later = ends.split_off(half);
