@@ -94,10 +94,16 @@ export async function mixed(name, url, count) {
 
 /** One probe of each runtime over the same store, for as long as `work` takes. */
 export async function withProbes(store, options, work) {
-  const [node, rust] = await Promise.all(["node", "rust"].map((runtime) => start(runtime, store, options)));
+  // One after the other: connect-pg-simple fails where somebody else makes its table meanwhile.
+  const rust = await start("rust", store, options);
   try {
-    return await work({ node, rust });
+    const node = await start("node", store, options);
+    try {
+      return await work({ node, rust });
+    } finally {
+      await node.stop();
+    }
   } finally {
-    await Promise.all([node, rust].map((probe) => probe.stop()));
+    await rust.stop();
   }
 }
