@@ -6,6 +6,7 @@ mod support;
 
 mod cancelled;
 mod columns;
+mod crowd;
 mod errors;
 mod full;
 mod idle;
