@@ -51,7 +51,7 @@ SESSION_TEST_VALKEY_URL=redis://:$SESSION_TEST_PASSWORD@$(at valkey 6379)/0
 SESSION_TEST_REDIS_CLUSTER_URL=${cluster#,}
 SESSION_TEST_POSTGRES_URL="postgres://$login@$(at postgres 5432)/session?sslmode=disable"
 SESSION_TEST_MARIADB_URL="mysql://$login@$(at mariadb 3306)/session?ssl-mode=DISABLED"
-SESSION_TEST_MYSQL_URL="mysql://$login@$(at mysql 3306)/session?ssl-mode=DISABLED"
+SESSION_TEST_MYSQL_URL="mysql://$login@$(at mysql 3306)/session?ssl-mode=REQUIRED"
 export SESSION_TEST_REDIS_URL SESSION_TEST_VALKEY_URL SESSION_TEST_REDIS_CLUSTER_URL \
     SESSION_TEST_POSTGRES_URL SESSION_TEST_MARIADB_URL SESSION_TEST_MYSQL_URL
 export SESSION_CONFORMANCE_RESULTS="${CI_RESULTS:?}/servers in containers"

@@ -98,6 +98,8 @@ fn start(kind: Kind, image: &str) -> Result<Server, String> {
         Kind::Redis | Kind::Valkey => ("", "/0"),
         // The container is another machine, and shows no certificate that anybody knows.
         Kind::Postgres => (NAME, "/session?sslmode=disable"),
+        // MySQL lets a password through by TLS alone.
+        Kind::MySql => (NAME, "/session?ssl-mode=REQUIRED"),
         _ => (NAME, "/session?ssl-mode=DISABLED"),
     };
     let place = Place::new(kind.scheme(), user, &password, address, rest);
